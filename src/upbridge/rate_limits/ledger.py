@@ -36,7 +36,7 @@ from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
 from upbridge.store import rate_limits as store
-from upbridge.store.session import committing
+from upbridge.store.session import committing, driver_transaction
 
 log = structlog.get_logger(__name__)
 
@@ -185,8 +185,8 @@ class Ledger:
 
     async def _settle(self, ticket: Ticket, response: Response) -> None:
         try:
-            async with self._transaction() as tx:
-                await answered(tx, ticket, response, self._clock())
+            async with self._answering(), driver_transaction(self._engine) as connection:
+                await answered(connection, ticket, response, self._clock())
         except NotReady as error:
             log.warning("answer_not_recorded", shop_id=str(ticket.shop_id), error=str(error))
 

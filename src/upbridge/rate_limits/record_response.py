@@ -4,10 +4,12 @@ Everything here happens with the shop's row locked, and gives the slot back in t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,12 +50,15 @@ class Ticket:
     spent_at: datetime
 
 
-async def answered(tx: AsyncConnection, ticket: Ticket, response: Response, now: datetime) -> None:
+async def answered(
+    connection: psycopg.AsyncConnection[Any], ticket: Ticket, response: Response, now: datetime
+) -> None:
     """Take over what an answer says: count, limits, closing, login."""
-    row = await store.find_budget(tx, ticket.shop_id, lock=True)
+    row, beside = await store.hold_budget(
+        connection, ticket.shop_id, ticket.holder, since=ticket.spent_at, now=now
+    )
     if row is None:  # erased while the call was under way
         return
-    beside = await store.calls_beside(tx, ticket.shop_id, ticket.holder, since=ticket.spent_at, now=now)
     reading = read(response.headers, now=now)
     before = rows.state_of(row).at(now)
     learned = learn(
@@ -79,11 +84,11 @@ async def answered(tx: AsyncConnection, ticket: Ticket, response: Response, now:
         log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
     if response.login_refused:
         changes["succeeded_at"] = None
-        await store.record_failed_login(tx, ticket.shop_id, now=now)
+        await store.record_failed_login(connection, ticket.shop_id, now=now)
         log.warning("login_refused", shop_id=str(ticket.shop_id))
     elif response.accepted and not beside.refused:
         changes["succeeded_at"] = now
-    await store.record_answer(tx, ticket.shop_id, ticket.holder, changes)
+    await store.record_answer(connection, replace(row, **changes), ticket.holder)
 
 
 async def unanswered(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import DateTime, Delete, bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy import DateTime, Uuid, bindparam, delete, exists, func, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.errors import NotFound
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import api_calls, budgets, call_leases, failed_logins
+from upbridge.store.sql import for_driver
 
 # --- budgets ------------------------------------------------------------------------------------------------
 
@@ -54,10 +55,10 @@ class Spent:
     hour_at: datetime
 
 
-async def find_budget(tx: AsyncConnection, shop_id: ShopId, *, lock: bool = False) -> Budget | None:
-    """The shop's budget, with *lock* held until the transaction ends; None if no call was ever made."""
+async def find_budget(tx: AsyncConnection, shop_id: ShopId) -> Budget | None:
+    """The shop's budget; None if no call was ever made."""
     query = select(*(budgets.c[field.name] for field in fields(Budget))).where(budgets.c.shop_id == shop_id)
-    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await tx.execute(query)).one_or_none()
     return None if row is None else Budget(*row)
 
 
@@ -103,19 +104,62 @@ async def enter_admitted(tx: AsyncConnection, values: Mapping[str, Any]) -> Spen
     return None if row is None else Spent(row.calls_made, row.calls_lost, row.hour_at)
 
 
-async def record_answer(tx: AsyncConnection, shop_id: ShopId, holder: UUID, values: Mapping[str, Any]) -> None:
-    """Write *values* into the shop's budget and give back the slot of *holder*."""
-    slot_back = _slot_back(shop_id, holder).cte("slot_back")
-    this = update(budgets).where(budgets.c.shop_id == shop_id)
-    await tx.execute(this.values(dict(values)).add_cte(slot_back))
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What went on beside a call: others of the shop under way, and whether one of them was refused."""
+
+    in_flight: int
+    refused: bool
+
+
+async def hold_budget(
+    connection: psycopg.AsyncConnection[Any], shop_id: ShopId, holder: UUID, *, since: datetime, now: datetime
+) -> tuple[Budget | None, Beside]:
+    """The shop's budget, locked until the transaction ends, and what went on beside the call of *holder* since it
+    was spent. One round trip, and two statements: the second sees what the first waited for."""
+    values = {"shop_id": shop_id, "holder": holder, "since": since, "now": now}
+    async with connection.pipeline():
+        held = await connection.execute(_HOLD, values, prepare=True)
+        looked = await connection.execute(_BESIDE, values, prepare=True)
+    row, (in_flight, refused) = await held.fetchone(), (await looked.fetchall())[0]
+    return None if row is None else Budget(*row), Beside(in_flight, refused)
+
+
+async def record_answer(connection: psycopg.AsyncConnection[Any], budget: Budget, holder: UUID) -> None:
+    """Write *budget*, which is held, give back the slot of *holder* and commit, in one round trip."""
+    values = {field.name: getattr(budget, field.name) for field in fields(Budget)}
+    async with connection.pipeline():
+        await connection.execute(_RECORD, {**values, "holder": holder}, prepare=True)
+        await connection.commit()
 
 
 async def record_no_answer(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
     """Count a call without an answer and give back the slot of *holder*."""
     lost = update(budgets).where(budgets.c.shop_id == shop_id).values(calls_lost=budgets.c.calls_lost + 1)
     await tx.execute(lost)  # first, as taking a slot does: locks are taken in one order
-    await tx.execute(_slot_back(shop_id, holder))
+    await tx.execute(_SLOT_BACK, {"shop_id": shop_id, "holder": holder})
 
+
+_COLUMNS = [budgets.c[field.name] for field in fields(Budget)]
+_SHOP, _HOLDER = bindparam("shop_id", type_=Uuid), bindparam("holder", type_=Uuid)
+_OTHERS = select(func.count()).where(
+    call_leases.c.shop_id == _SHOP,
+    call_leases.c.holder != _HOLDER,
+    call_leases.c.expires_at > bindparam("now", type_=DateTime(timezone=True)),
+)
+_REFUSED = exists().where(
+    failed_logins.c.shop_id == _SHOP, failed_logins.c.at > bindparam("since", type_=DateTime(timezone=True))
+)
+_SLOT_BACK = delete(call_leases).where(call_leases.c.shop_id == _SHOP, call_leases.c.holder == _HOLDER)
+
+_HOLD = for_driver(select(*_COLUMNS).where(budgets.c.shop_id == _SHOP).with_for_update())
+_BESIDE = for_driver(select(_OTHERS.scalar_subquery(), _REFUSED))
+_RECORD = for_driver(
+    update(budgets)
+    .where(budgets.c.shop_id == _SHOP)
+    .values({column: bindparam(column.name, type_=column.type) for column in _COLUMNS[1:]})
+    .add_cte(_SLOT_BACK.cte("slot_back"))
+)
 
 _ENTER = """
     WITH entry AS (
@@ -187,30 +231,6 @@ _ENTER = """
 # --- calls under way and calls made -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What went on beside a call: others of the shop under way, and whether one of them was refused."""
-
-    in_flight: int
-    refused: bool
-
-
-async def calls_beside(
-    tx: AsyncConnection, shop_id: ShopId, holder: UUID, *, since: datetime, now: datetime
-) -> Beside:
-    """What went on beside the call of *holder*, which was spent at *since*."""
-    in_flight = select(func.count()).where(
-        call_leases.c.shop_id == shop_id, call_leases.c.holder != holder, call_leases.c.expires_at > now
-    )
-    refused = exists().where(failed_logins.c.shop_id == shop_id, failed_logins.c.at > since)
-    row = (await tx.execute(select(in_flight.scalar_subquery(), refused))).one()
-    return Beside(*row)
-
-
-def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
-    return delete(call_leases).where(call_leases.c.shop_id == shop_id, call_leases.c.holder == holder)
-
-
 async def calls_by_purpose(tx: AsyncConnection, shop_id: ShopId, *, after: datetime) -> dict[str, int]:
     """Calls of the shop's hours after *after*, by purpose."""
     query = (
@@ -279,9 +299,12 @@ class LoginSnapshot(LoginRecord):
     in_flight: int
 
 
-async def record_failed_login(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+async def record_failed_login(connection: psycopg.AsyncConnection[Any], shop_id: ShopId, *, now: datetime) -> None:
     """A login of the shop failed at *now*."""
-    await tx.execute(insert(failed_logins).values(shop_id=shop_id, at=now))
+    await connection.execute(_FAILED, {"shop": shop_id, "now": now})
+
+
+_FAILED = b"INSERT INTO failed_logins (shop_id, at) VALUES (%(shop)s, %(now)s)"
 
 
 async def login_record(tx: AsyncConnection, shop_id: ShopId, *, since: datetime, most: int) -> LoginRecord:

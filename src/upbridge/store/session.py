@@ -23,6 +23,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncConnection as Tx
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -88,6 +89,30 @@ def limit_all(engine: AsyncEngine) -> None:
         cursor.execute(_SET.decode(), [_milliseconds(STATEMENT_SECONDS)])
         cursor.close()
         connection.commit()
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[Tx]:
+    """A connection of *engine* for one question, or some that need not fit together: each is one round trip."""
+    async with engine.connect() as plain:
+        yield await plain.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@asynccontextmanager
+async def driver_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection[Any]]:
+    """A transaction on a connection of *engine* as the driver has it, committed at the end; its first statements
+    can share a round trip with its beginning, the last ones with its end, in a pipeline of the driver's.
+
+    Raises what the driver raises. A connection on which a statement was cut off is not used again.
+    """
+    async with engine.connect() as borrowed:
+        driver: AsyncConnection[Any] = (await borrowed.get_raw_connection()).driver_connection  # type: ignore[assignment]
+        try:
+            yield driver
+            await driver.commit()
+        finally:
+            if driver.info.transaction_status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN}:
+                await borrowed.invalidate()
 
 
 @asynccontextmanager

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
+    ClauseElement,
     ColumnElement,
     DateTime,
+    Executable,
     Select,
     TableValuedAlias,
     Text,
@@ -45,8 +47,16 @@ class Overdue(NamedTuple):
         return cls(query.where(last.is_(None)), query.where(last < before).order_by(last))
 
 
+_DIALECT = registry.load("postgresql.psycopg")()
+
 #: The shops that the questions of a `Together` are about.
 SHOPS: BindParameter[Any] = bindparam("shop_ids", type_=ARRAY(Uuid))
+
+
+def for_driver(statement: Executable) -> bytes:
+    """*statement* as the driver takes it, with the names of its parameters: executed without SQLAlchemy."""
+    assert isinstance(statement, ClauseElement)
+    return str(statement.compile(dialect=_DIALECT)).encode()
 
 
 class Together:
@@ -58,7 +68,7 @@ class Together:
         for name, question in questions.items():
             rows = func.coalesce(func.json_agg(literal_column(f'"{name}"')), literal_column("'[]'::json"))
             answers.append(select(rows).select_from(question.subquery(name)).scalar_subquery().label(name))
-        compiled = select(*answers).compile(dialect=registry.load("postgresql.psycopg")())
+        compiled = select(*answers).compile(dialect=_DIALECT)
         self._statement, self._constants = str(compiled), compiled.params
         self._typed = {name: _typed(question) for name, question in questions.items()}
 

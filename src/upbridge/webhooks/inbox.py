@@ -33,7 +33,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from upbridge.core.clock import Clock
@@ -42,6 +41,7 @@ from upbridge.core.errors import NotFound, NotReady
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, deliveries, gatherings, shops
 from upbridge.store.changes import PURPOSES, Kind, Origin
+from upbridge.store.sql import for_driver
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
 from upbridge.webhooks.quotas import Quotas
@@ -127,8 +127,7 @@ def _statement() -> bytes:
         .add_cte(stored.cte("delivered"))
         .add_cte(marked.cte("marked"))
     )
-    dialect = registry.load("postgresql.psycopg")()
-    return str(whole.compile(dialect=dialect)).encode()
+    return for_driver(whole)
 
 
 _STORE = _statement()
