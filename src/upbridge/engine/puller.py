@@ -32,10 +32,11 @@ from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.store import changes
+from upbridge.store import lanes as lane_rows
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.gatherings import gather_until, gathered_until
-from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, raise_problems
+from upbridge.store.session import reading
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.systems.http.batching import in_halves
@@ -77,17 +78,16 @@ class Puller:
         """
         deadline = monotonic() + SLICE_SECONDS
         while monotonic() < deadline:
-            shop = await self.shops.get(lane.shop_id)
-            async with self.engine.begin() as tx:
-                now = self.clock()
-                below = await open_below(tx, lane, now=now)
-                batch = await changes.claim(tx, shop.id, lane.system, below=below, limit=BATCH, now=now)
+            async with reading(self.engine) as tx:
+                now, shop = self.clock(), await self.shops.read(tx, lane.shop_id)
+                passage = await lane_rows.passage(tx, lane, now=now)
+                batch = await changes.claim(tx, shop.id, lane.system, below=passage.below, limit=BATCH, now=now)
             batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
             if not batch:
                 return False
             if await self._gathers(lane, shop, batch):
                 continue
-            if not await self._work(lane, shop, batch):
+            if not await self._work(lane, shop, batch, failed=passage.failed):
                 return False
         return True
 
@@ -122,13 +122,15 @@ class Puller:
         await _gather(self.engine, lane, shop, [purpose], until)
         return True
 
-    async def _work(self, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
-        """Read and settle *batch*; returns whether the lane can go on."""
+    async def _work(self, lane: Lane, shop: Shop, batch: Sequence[Change], *, failed: bool) -> bool:
+        """Read and settle *batch*; returns whether the lane can go on. *failed*: the last try did, so that the
+        lane is unblocked if this one succeeds."""
         targets = await self.connected.target_connections(shop)
         useless = [change for change in batch if not wanted(self.systems, change.kind, targets)]
-        async with self.engine.begin() as tx:
-            await changes.done(tx, shop.id, lane.system, useless)
-            await _forget(tx, useless, now=self.clock())
+        if useless:
+            async with self.engine.begin() as tx:
+                await changes.done(tx, shop.id, lane.system, useless)
+                await _forget(tx, useless, now=self.clock())
         useful = [change for change in batch if change not in useless]
         useful = await _permitted(self.engine, lane, shop, useful, now=self.clock())
         useful = await _mappable(self.engine, lane, shop, useful, now=self.clock())
@@ -150,9 +152,9 @@ class Puller:
         )
         failures = [result for result in results if isinstance(result, BaseException)]
         if not failures:
-            if useful:
+            if useful and failed:
                 async with self.engine.begin() as tx:
-                    await unblock(tx, lane, purpose=int(useful[0].purpose))
+                    await lane_rows.unblock(tx, lane, purpose=int(useful[0].purpose))
             return True
         failures.sort(key=_gravity)
         for failure in failures[1:]:

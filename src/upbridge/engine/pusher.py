@@ -25,7 +25,7 @@ from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.unreadable import make_again
 from upbridge.store import document_queries, order_events
 from upbridge.store import documents as outbox
-from upbridge.store.lanes import open_below, unblock
+from upbridge.store import lanes as lane_rows
 from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 from upbridge.store.shops import Shops
@@ -75,9 +75,9 @@ class Pusher:
                 return False
             async with self.engine.begin() as tx:
                 now = self.clock()
-                below = await open_below(tx, lane, now=now)
+                passage = await lane_rows.passage(tx, lane, now=now)
                 claimed = await outbox.claim(
-                    tx, self.cipher, shop.id, lane.system, limit=BATCH, now=now, below=below
+                    tx, self.cipher, shop.id, lane.system, limit=BATCH, now=now, below=passage.below
                 )
                 await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
             if not claimed.documents:
@@ -99,9 +99,9 @@ class Pusher:
                 return False
             finally:
                 await _give_back(self.engine, lane)
-            if below == EVERYTHING:  # else what is less urgent than these stays blocked
+            if passage.failed and passage.below == EVERYTHING:  # else what is less urgent than these stays blocked
                 async with self.engine.begin() as tx:
-                    await unblock(tx, lane)
+                    await lane_rows.unblock(tx, lane)
         return True
 
     async def _stop(self, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:

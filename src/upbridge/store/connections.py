@@ -34,6 +34,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors, documents, history, lanes, links, problems, shops
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import connections as table
+from upbridge.store.session import reading
 from upbridge.store.sql import Overdue, one_of
 
 
@@ -81,7 +82,7 @@ class Connections:
 
     async def of(self, shop_id: ShopId) -> dict[str, ConnectionRow]:
         """The shop's connections by system."""
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             return await connections_of(tx, shop_id)
 
     async def connect(
@@ -310,7 +311,7 @@ class EncryptedVault:
             await tx.execute(update(table).where(*self._where).values(tokens=sealed, tokens_renew_at=renew_at))
 
     async def _read(self, column: Column[bytes]) -> dict[str, Any] | None:
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             value = await tx.scalar(select(column).where(*self._where))
         if value is None:
             return None

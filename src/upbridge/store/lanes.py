@@ -34,10 +34,22 @@ class Block:
     until: datetime
 
 
-async def open_below(tx: AsyncConnection, lane: Lane, *, now: datetime) -> int:
-    """Purposes more urgent than this may pass: `EVERYTHING`, or less while the lane is blocked."""
-    priority: int | None = await tx.scalar(select(table.c.priority).where(_is(lane), table.c.until > now))
-    return EVERYTHING if priority is None else priority
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What may pass a lane."""
+
+    below: int = EVERYTHING
+    """Purposes more urgent than this: everything, or less while the lane is blocked."""
+    failed: bool = False
+    """Whether its last try failed: then it is to be unblocked when one succeeds."""
+
+
+async def passage(tx: AsyncConnection, lane: Lane, *, now: datetime) -> Passage:
+    """What may pass *lane* at *now*."""
+    block = (await tx.execute(select(table.c.priority, table.c.until).where(_is(lane)))).first()
+    if block is None:
+        return Passage()
+    return Passage(block.priority if block.until > now else EVERYTHING, failed=True)
 
 
 async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, now: datetime) -> int:

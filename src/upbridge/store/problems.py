@@ -153,6 +153,8 @@ async def close_entity(
 
     *but*: an open one with this key stays, with the moment from which on it lasts. Returns the things that have
     one."""
+    if not entities:
+        return set()
     theirs = (
         table.c.shop_id == shop_id,
         table.c.stage == stage,

@@ -37,6 +37,7 @@ from upbridge.domain.shop_settings import Declared, ShopSettings, as_text
 from upbridge.store import history, sessions
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import shops as table
+from upbridge.store.session import reading
 from upbridge.store.sql import constant
 
 #: What a `Shop` is made of.
@@ -132,7 +133,7 @@ class Shops:
         return [self._shop(row) for row in (await tx.execute(query)).mappings()]
 
     async def _one(self, where: ColumnElement[bool], name: object) -> Shop:
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             return await self._found(tx, select(*_COLUMNS).where(where), name)
 
     async def _found(self, tx: AsyncConnection, query: Select[Any], name: object) -> Shop:

@@ -24,6 +24,7 @@ from upbridge.store import changes, cursors, documents, link_queries, links, ord
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems
+from upbridge.store.session import reading
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance.adoption import recognise_orders
@@ -102,7 +103,7 @@ class _Round:
 
     async def recognise(self) -> None:
         """After the database was put back: link what it has forgotten, so that it is followed like the rest."""
-        async with self.tools.engine.connect() as tx:
+        async with reading(self.tools.engine) as tx:
             if not await runs.has_to_catch_up(tx, self.shop.id, "uphance"):
                 return
         engine, clock = self.tools.engine, self.tools.clock
@@ -112,7 +113,7 @@ class _Round:
 
     async def poll_orders(self, *, ships: bool) -> None:
         """Our orders that are not through: drafts, and where shipments are written all that is not shipped."""
-        async with self.tools.engine.connect() as tx:
+        async with reading(self.tools.engine) as tx:
             found = await _unfinished(tx, self.shop.id, ships=ships, since=self.tools.clock() - STALE)
         waiting = {ours.id: ours for ours in found}
         missed = self.missed_orders if self.careful else None
@@ -140,7 +141,7 @@ class _Round:
         if highest is not None and (newest is None or highest > newest):
             self.newest = highest
         tickets |= await self._tickets(watched.keys() - tickets.keys() - set(self.missed_tickets))
-        async with self.tools.engine.connect() as tx:
+        async with reading(self.tools.engine) as tx:
             for number, ticket in tickets.items():
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
@@ -369,7 +370,8 @@ async def _newest(tx: AsyncConnection, shop_id: ShopId) -> int | None:
 async def _watched(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, datetime | None]:
     """The tickets that are not done with, and when they last changed; too old ones are forgotten."""
     found = await link_queries.watched(tx, shop_id, "uphance", _TICKET)
-    await _forget(tx, shop_id, [int(key) for key, _, written_at in found if written_at < since])
+    if forgotten := [int(key) for key, _, written_at in found if written_at < since]:
+        await _forget(tx, shop_id, forgotten)
     return {int(key): changed_at for key, changed_at, written_at in found if written_at >= since}
 
 
