@@ -20,6 +20,7 @@ from upbridge.core.collector import spare_what_is_here, spare_what_stays
 from upbridge.core.database_failure import reason_of
 from upbridge.core.deadline import left_behind_ends
 from upbridge.core.errors import NotReady, UpbridgeError
+from upbridge.core.i18n import load_texts
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.core.telemetry.seldom import seldom_of
@@ -54,6 +55,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             http = await stack.enter_async_context(http_client())
             compile_templates()
             container = create_web_container(settings, database, http, clock=clock, port=port)
+            load_texts()  # systems have brought theirs
             app.state.container = container
             log.info("web_started", most_connections=connections_of_web())
             stack.push_async_callback(container.close)

@@ -1,6 +1,8 @@
 """The typography of texts: where no line may end, and how numbers are written."""
 
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -79,3 +81,24 @@ def test_words_that_are_gone_stay_gone(language: str) -> None:
     }
 
     assert [key for key, text in texts.items() if re.search(GONE[language], text)] == []
+
+
+_SCRIPT = """
+import sys
+from datetime import UTC, datetime, timedelta
+from upbridge.core.i18n import LANGUAGES, Texts, load_texts
+load_texts()
+read = []
+sys.addaudithook(lambda event, values: event == "open" and read.append(values[0]))
+for language in LANGUAGES:
+    texts = Texts(language)
+    now = datetime.now(UTC)
+    texts.has("ui.said.saved"), texts.money("1"), texts.moment(now), texts.day(now), texts.duration(timedelta(1))
+print(read)
+"""
+
+
+def test_what_was_read_before_the_first_request_is_not_read_while_one_is_answered() -> None:
+    said = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, timeout=60)
+
+    assert said.stdout == "[]\n"

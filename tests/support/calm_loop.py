@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from upbridge.core.i18n import load_texts
 from upbridge.web.templates import compile_templates
 
 MOST = 0.05
@@ -61,6 +62,7 @@ def held_loop() -> Iterator[Held]:
 def calm_loop() -> Iterator[Held]:
     """No callback of this test holds the loop for longer than `MOST`."""
     compile_templates()  # as a web process does before its first request
+    load_texts()
     with held_loop() as held:
         yield held
     assert held.seconds <= MOST, f"the loop was held for {held.seconds * 1000:.0f} ms by {held.by}"
