@@ -39,6 +39,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 IMPORTING = "brand"
 _WIDTH, _HEIGHT = 1120, 700
 _PHONE = 360
+#: Pages that no place of the navigation leads to.
+_ASIDE = {"costs": "costs/upp", "support": "support"}
 _EN = Texts("en")
 
 
@@ -95,6 +97,11 @@ def _take(up: Testbed, browser: BrowserContext, url: str) -> None:
             query = "?q=sat" if place == "find" else ""
             _write(page, f"{home}{place}{query}", shots / f"{place}-{language}.png")
         _write(page, f"{home}order?number={number}", shots / f"order-{language}.png")
+        for name, place in _ASIDE.items():
+            _write(page, f"{home}{place}", shots / f"{name}-{language}.png")
+        page.emulate_media(color_scheme="dark")
+        _write(page, home, shots / f"dark-{language}.png")
+        page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": _PHONE, "height": _HEIGHT})
         _write(page, home, shots / f"phone-{language}.png")
         page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
