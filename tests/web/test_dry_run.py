@@ -89,6 +89,7 @@ async def test_switching_stock_on_shows_its_numbers_first_and_then_writes_exactl
     answer = await browser.post(f"{home}rules", data=form_of(page))
 
     assert EN.get("ui.dry_run.stock", count=20, zeroed=20, matched=20) in page
+    assert 'id="dry-run" tabindex="-1" autofocus' in page
     assert f">{EN.get('ui.dry_run.yes.stock', count=20, zeroed=20)}<" in page
     assert page.count('<td class="number">7</td><td class="number"><strong>0</strong>') == 20
     assert file.count('"7";"0"') == 20

@@ -109,7 +109,7 @@ async def test_what_was_handled_by_hand_is_not_sent(
 
     asked = await browser.post(f"{home}problems/by-hand", data={"only": "4711", "back": "q=A1"})
 
-    assert EN.get("ui.problems.sure", count=1) in asked.text
+    assert f'<h1 tabindex="-1" autofocus>{EN.get("ui.problems.sure", count=1)}</h1>' in asked.text
     assert await states(engine, shop_id) == {"A1": "parked"}, "nothing is done before the person is sure"
     form = re.findall(r'name="(\w+)" value="([^"]*)"', asked.text.partition('problems/by-hand">')[2])
     done = await browser.post(f"{home}problems/by-hand", data=dict(form))
