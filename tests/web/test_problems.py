@@ -231,6 +231,9 @@ async def test_numbers_and_variants_in_a_sentence_are_written_as_people_know_the
         problem_row(shop_id, "A1", key="order.quantity", params={"lines": ["GAR-1: 1.5", "Lem: 3"]}),
         problem_row(shop_id, "A2", key="order.net_estimated", params=amounts),
         problem_row(shop_id, "v-8", key="product.sku_twice", kind="product", target="upp", params=twice),
+        problem_row(
+            shop_id, "stock.no_code", key="stock.no_code", kind="stock", params={"number": 1, "names": ["X"]}
+        ),
     )
 
     home = await enter(shop_id, "cs")
@@ -242,6 +245,7 @@ async def test_numbers_and_variants_in_a_sentence_are_written_as_people_know_the
         assert "2\u00a0106,90\u00a0Kč (rozdíl \u221237,00\u00a0Kč)" in shown
         assert "v-7" not in shown
     assert "zboží Šaty Letní (GAR-1);" in page
+    assert "1\u00a0položka je s\u00a0Uphance spárovaná podle EAN" in page
     assert CS.get("ui.cause.product.sku_twice") in first
 
 

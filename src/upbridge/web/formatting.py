@@ -186,6 +186,8 @@ def problem_words(
     if not texts.has(key):
         return problem.message
     values = {name: value for name, value in problem.params.items() if name != "count"}
+    if isinstance(number := values.get("number"), int):
+        values["count"] = number  # of the plural forms, where the sentence has some
     if problem.kind in {"right", "webhooks"}:
         values["service"] = texts.get(f"ui.service.{problem.entity}")
     if "differences" in values:
