@@ -58,6 +58,8 @@ async def sold(machine: Engine, product: dict[str, Any]) -> None:
 # --- the reported case --------------------------------------------------------------------------------------
 
 
+@pytest.mark.situation("after.created")
+@pytest.mark.situation("after.updated")
 @pytest.mark.situation("look.order")
 async def test_an_empty_answer_for_a_moment_takes_nothing_away_and_forgets_no_new_order(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
@@ -84,6 +86,7 @@ async def test_an_empty_answer_for_a_moment_takes_nothing_away_and_forgets_no_ne
 # --- what is taken away -------------------------------------------------------------------------------------
 
 
+@pytest.mark.situation("after.updated")
 @pytest.mark.situation("look.gone")
 async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
@@ -98,6 +101,7 @@ async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(mac
     assert await machine.rows("SELECT key FROM variants WHERE shop_id = :shop_id") == []
 
 
+@pytest.mark.situation("after.updated")
 async def test_two_looks_within_the_lag_are_one(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     machine.upgates.judges.append(nothing)
@@ -108,6 +112,7 @@ async def test_two_looks_within_the_lag_are_one(machine: Engine) -> None:
     assert await at_the_target(machine) == {"p-7": 4}
 
 
+@pytest.mark.situation("after.part")
 async def test_a_variant_that_is_missing_from_its_product_stays_until_the_second_look(machine: Engine) -> None:
     await sold(machine, two_sizes(1, 2))
     await sold(machine, two_sizes(1))
@@ -118,6 +123,7 @@ async def test_a_variant_that_is_missing_from_its_product_stays_until_the_second
     assert await at_the_target(machine) == {"v-1": 3, "v-2": "gone"}
 
 
+@pytest.mark.situation("after.part")
 async def test_a_product_without_its_variants_is_not_taken_for_one_that_has_none(machine: Engine) -> None:
     await sold(machine, two_sizes(1, 2))
     await sold(machine, two_sizes())
@@ -128,6 +134,7 @@ async def test_a_product_without_its_variants_is_not_taken_for_one_that_has_none
     assert await at_the_target(machine) == {"v-1": "gone", "v-2": "gone", "p-7": 4}
 
 
+@pytest.mark.situation("after.less")
 @pytest.mark.situation("look.gone")
 @pytest.mark.parametrize("change", [{"stock": 0}, {"stock": -1}])
 async def test_goods_that_are_suddenly_sold_out_are_sold_out_after_a_second_look(
@@ -152,6 +159,7 @@ async def test_goods_that_are_sold_out_already_are_not_asked_for_again(machine: 
     assert await machine.changes() == []
 
 
+@pytest.mark.situation("after.less")
 async def test_a_price_that_is_missing_takes_nothing_from_sale_at_the_first_look(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     await sold(machine, raw_product(product_id=7, prices=[], code="NEW"))
@@ -174,6 +182,7 @@ async def test_what_else_changed_at_the_product_goes_at_once(machine: Engine) ->
     assert await at_the_target(machine) == {"v-1": 3, "v-2": 9}
 
 
+@pytest.mark.situation("after.less")
 async def test_what_the_shop_switches_off_by_its_own_word_goes_at_once(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
 
@@ -182,6 +191,7 @@ async def test_what_the_shop_switches_off_by_its_own_word_goes_at_once(machine: 
     assert await at_the_target(machine) == {"p-7": 0}
 
 
+@pytest.mark.situation("after.part")
 async def test_variants_that_are_made_anew_under_their_codes_follow_at_once(machine: Engine) -> None:
     await sold(machine, two_sizes(1))
     product = two_sizes(2)
@@ -203,6 +213,7 @@ async def test_a_product_that_gets_variants_is_sold_by_them_at_once(machine: Eng
 # --- what the shop itself says ------------------------------------------------------------------------------
 
 
+@pytest.mark.situation("after.deleted")
 @pytest.mark.situation("look.told")
 async def test_what_was_announced_as_deleted_and_is_missing_goes_at_once(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
@@ -215,6 +226,7 @@ async def test_what_was_announced_as_deleted_and_is_missing_goes_at_once(machine
     assert await machine.changes() == []
 
 
+@pytest.mark.situation("after.deleted")
 async def test_a_variant_that_was_announced_as_deleted_goes_at_once(machine: Engine) -> None:
     await sold(machine, two_sizes(1, 2))
     machine.upgates.products[7] = two_sizes(1)
@@ -225,6 +237,7 @@ async def test_a_variant_that_was_announced_as_deleted_goes_at_once(machine: Eng
     assert await at_the_target(machine) == {"v-1": 3, "v-2": "gone"}
 
 
+@pytest.mark.situation("after.deleted_there")
 @pytest.mark.situation("look.told")
 async def test_what_was_announced_as_deleted_and_still_stands_in_the_answer_is_looked_at_again(
     machine: Engine,
@@ -239,6 +252,7 @@ async def test_what_was_announced_as_deleted_and_still_stands_in_the_answer_is_l
     assert await at_the_target(machine) == {"p-7": "gone"}
 
 
+@pytest.mark.situation("after.deleted_there")
 async def test_what_was_announced_as_deleted_and_stays_is_left_alone_in_the_end(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     await machine.hint(Kind.PRODUCT, "7", origin=Origin.DELETION)
@@ -253,6 +267,7 @@ async def test_what_was_announced_as_deleted_and_stays_is_left_alone_in_the_end(
 # --- what is announced and not there yet --------------------------------------------------------------------
 
 
+@pytest.mark.situation("after.created")
 async def test_an_announced_order_that_is_late_is_asked_for_again_and_given_up_in_the_end(machine: Engine) -> None:
     await machine.hint(Kind.ORDER, "A")
     for _ in range(70):
@@ -263,6 +278,7 @@ async def test_an_announced_order_that_is_late_is_asked_for_again_and_given_up_i
     assert await machine.value("SELECT count(*) FROM first_looks") == 0
 
 
+@pytest.mark.situation("after.created")
 @pytest.mark.situation("look.order")
 async def test_an_order_that_appears_after_half_an_hour_is_delivered(machine: Engine) -> None:
     await machine.hint(Kind.ORDER, "A")
@@ -294,6 +310,7 @@ async def test_second_looks_share_a_call(machine: Engine) -> None:
     assert {body["stock"] for body in machine.target.bodies()[-90:]} == {Decimal(0)}
 
 
+@pytest.mark.situation("after.updated")
 async def test_a_second_look_that_fails_is_none(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     await sold(machine, raw_product(product_id=7, stock=0))

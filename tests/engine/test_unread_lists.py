@@ -89,6 +89,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.situation("after.facts")
 @pytest.mark.situation("facts.shorter")
 @pytest.mark.parametrize("rows", [0, 1])
 @pytest.mark.parametrize("path", WHOLE)

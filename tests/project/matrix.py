@@ -264,6 +264,53 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "drafts", _ANY, "their pieces are open until staff confirm them", ("stock.drafts_reserve",)
         ),
     },
+    "What an answer means right after a webhook": {
+        "after.created": Row(
+            "a product or order was created, and it is not there yet",
+            "Orders.create, Products.create",
+            "it is asked for again after 1, 5, 15 and 60 minutes, then given up: one that comes later has changed"
+            " since the last safety net, which the next one reads",
+        ),
+        "after.updated": Row(
+            "one that is known is missing",
+            "Orders.update, Products.update",
+            "it stays as it is, here and at the targets, until a second look, two minutes later, agrees. Two looks"
+            " within these minutes are one, and one that fails is none",
+        ),
+        "after.part": Row(
+            "a product came with a part: without some or all of its variants",
+            "Products.update",
+            "the variants that are missing stay until a second look agrees; a product without any is not taken for"
+            " one that never had some. Where other variants have their codes, these follow at once",
+        ),
+        "after.less": Row(
+            "a product came with stock 0 or without a price",
+            "Products.update",
+            "stock and price stay until a second look agrees; what else changed goes at once. What the shop itself"
+            " switches off goes at once",
+        ),
+        "after.deleted": Row(
+            "one that was deleted is missing",
+            "Orders.delete, Products.delete, of variants too",
+            "believed at the first look: webhook and answer agree",
+        ),
+        "after.deleted_there": Row(
+            "one that was deleted is still there",
+            "Orders.delete, Products.delete",
+            "it is looked at again for two minutes, and left alone if it stays",
+        ),
+        "after.facts": Row(
+            "a list of the shop's facts came empty, or with fewer rows",
+            "price lists, languages, statuses and other lists",
+            "what is missing means what it meant until a second look, two minutes later, agrees",
+        ),
+        "after.uphance": Row(
+            "a sales order, pick ticket or product of Uphance is said to be gone (404)",
+            "a webhook of Uphance, or a poll",
+            "believed if its list can be read where it stood and lacks it; else it stays, and is named as one that"
+            " cannot be read",
+        ),
+    },
     "A list is read": {
         "list.order_moves": Row(
             "an order changes its place in the list, or one goes while another comes",

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.broken import broken
 from tests.support.clock import MovableClock
 from upbridge.domain.delivery import Link, LinkState
 from upbridge.systems.uphance.client import UphanceClient
@@ -135,7 +136,8 @@ class FakeUphance:
     grand_total: Any = None
     """What their answers say that an order costs, if they say it."""
     broken: set[int] = field(default_factory=set)
-    """Rows that break each answer that would show them."""
+    """Rows that break each answer that would show them, in this way (`tests.support.broken`)."""
+    how: str = "500"
     late: list[tuple[datetime, httpx.Request]] = field(default_factory=list)
     """Requests whose callers have given up, and when they will be applied after all."""
 
@@ -177,13 +179,13 @@ class FakeUphance:
             if hook is None:
                 answer = self.answer(request)
                 if self.breaks(request, answer):
-                    answer = httpx.Response(500, json={"error": "broken"})
+                    answer = broken(self.how, request, answer)
                 continue
-            broken = hook(request)
-            if isinstance(broken, Exception):
-                raise broken
-            if broken is not None:
-                return broken
+            instead = hook(request)
+            if isinstance(instead, Exception):
+                raise instead
+            if instead is not None:
+                return instead
         return answer
 
     def breaks(self, request: httpx.Request, answer: httpx.Response) -> bool:

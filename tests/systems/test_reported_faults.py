@@ -6,8 +6,11 @@ The folder of inputs is no part of the repository; where it is not beside the ch
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, timedelta
+from email.utils import format_datetime
 from typing import Any
 
+from tests.support.clock import NOON
 from tests.support.deliveries import read_upgates
 from tests.support.shop_settings import make_settings
 from tests.support.uphance import BOOK, uphance_connection
@@ -16,9 +19,11 @@ from tests.support.vendor_files import reported_fault
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.totals import OrderTotals
 from upbridge.store.changes import Kind
+from upbridge.systems.http.classify import retry_after
 from upbridge.systems.upgates.fields import parse_list
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
+from upbridge.systems.upgates.shop_profile import parse_order_statuses
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
 from upbridge.systems.upp.mapping import wants_order, wants_product
@@ -58,6 +63,23 @@ def test_blanks_around_a_code() -> None:
     [order] = wants_order(line, UPP)
 
     assert sent(product)["sku"] == sent(order)["items"][0]["sku"] == "AB-1"
+
+
+def test_dates_of_a_pause() -> None:
+    moments = [one["Retry-After"] for one in reported_fault("15")["input"]]
+    an_hour_ago = format_datetime((NOON - timedelta(hours=1)).astimezone(UTC), usegmt=True)
+
+    named = [retry_after(an_hour_ago if moment.startswith("<") else moment, now=NOON) for moment in moments]
+
+    assert named == [NOON + timedelta(days=1), NOON, None]
+
+
+def test_an_order_that_a_bank_cancelled() -> None:
+    case = reported_fault("19")["input"]
+    facts = UPP.facts.model_copy(update=parse_order_statuses(case["order_statuses"]))
+    [order] = [parse_order(one) for one in case["orders"]]
+
+    assert list(wants_order(order, replace(UPP, facts=facts))) == []
 
 
 def test_the_address_of_an_image() -> None:

@@ -54,7 +54,8 @@ async def read_carefully(
     client: UphanceClient, known: Collection[int], *, of: Sorted = PRODUCTS, since: int = 0
 ) -> CarefulRead:
     """All rows of a list behind the id *since* but those that cannot be read. *known*: rows from before, to be
-    asked for alone if need be.
+    asked for alone if need be; one that is said to be gone counts as one that cannot be read, as long as the list
+    cannot be read where it stood.
 
     Raises `Unreachable` if nothing can be read, or if the list is not sorted by id.
     """
@@ -66,7 +67,9 @@ async def read_carefully(
         if page is None:
             until = await _end_of_gap(client, of, since)
             doubtful = sorted({*(one for one in known if since < one < until), until})
-            missed += [number for number in doubtful if not await _alone(client, of, number, found)]
+            for number in doubtful:
+                await _alone(client, of, number, found)
+            missed += [number for number in doubtful if number not in found]
             since = until
             continue
         rows, last = page
@@ -78,7 +81,8 @@ async def read_carefully(
 async def read_each(
     client: UphanceClient, of: Sorted, ids: Collection[int]
 ) -> tuple[dict[int, Json | None], list[int]]:
-    """The rows *ids*, each asked for alone, None for one that is gone; and those that cannot be read.
+    """The rows *ids*, each asked for alone, None for one that is gone and not in the list either; and those that
+    cannot be read.
 
     Raises `Unreachable` or `Rejected` if none of the first few can be read.
     """
@@ -86,7 +90,8 @@ async def read_each(
     missed: list[int] = []
     for number in sorted(ids):
         try:
-            found[number] = await client.one(f"{of.path}/{number}", of.singular)
+            row = await client.one(f"{of.path}/{number}", of.singular)
+            found[number] = row if row is not None else await still_there(client, of, number)
         except NotSent:
             raise
         except (Unreachable, Rejected):
@@ -94,6 +99,18 @@ async def read_each(
             if not found and len(missed) >= min(_MOST_LOST, len(ids)) > 1:
                 raise
     return found, missed
+
+
+async def still_there(client: UphanceClient, of: Sorted, number: int) -> Json | None:
+    """The row *number*, which is said to be gone, as the list has it; None if it has none there either.
+
+    Raises `Unreachable` or `Rejected` if the list cannot be read where it stood: then it is not believed.
+    """
+    payload = await client.get(of.path, **of.query, since_id=number - 1)
+    rows = items(payload, of.plural)
+    if rows is None:
+        raise Unreachable(f"the answer has no list of {of.plural}")
+    return next((row for row in rows if whole(row.get("id")) == number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +262,7 @@ async def _end_of_gap(client: UphanceClient, of: Sorted, since: int) -> int:
 
 
 async def _alone(client: UphanceClient, of: Sorted, number: int, found: dict[int, Json]) -> bool:
-    """Ask for one row; returns whether there was an answer. One that is gone is none of ours any more."""
+    """Ask for one row; returns whether there was an answer, be it that it is gone."""
     try:
         row = await client.one(f"{of.path}/{number}", of.singular)
     except NotSent:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from upbridge.core.errors import Rejected, Unreachable
-from upbridge.systems.uphance.careful_read import Sorted, read_carefully, read_each
+from upbridge.systems.uphance.careful_read import Sorted, read_carefully, read_each, still_there
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.order_mapping import order_reference
 from upbridge.systems.uphance.schemas import (
@@ -182,7 +182,8 @@ async def _now(
     """The objects *ids* in few calls: the list from the oldest of them on, a hundred a call, for as long as that
     is cheaper than asking for each of those that have not come yet. Never more than twice the cheaper way.
 
-    `since_id` is documented for other lists, for sales orders only presumed: what does not come is asked for.
+    `since_id` is documented for other lists, for sales orders only presumed: what does not come is asked for. One
+    that is said to be gone is believed if the list does not have it either.
     """
     if missed is not None:
         found, lost = await read_each(client, of, ids)
@@ -200,7 +201,8 @@ async def _now(
                 if read >= len(ids) - len(found):
                     break
     for number in sorted(set(ids) - found.keys()):
-        found[number] = await client.one(f"{of.path}/{number}", of.singular)
+        row = await client.one(f"{of.path}/{number}", of.singular)
+        found[number] = row if row is not None else await still_there(client, of, number)
     return found
 
 

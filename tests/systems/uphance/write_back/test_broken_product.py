@@ -1,6 +1,5 @@
 """A product that Uphance cannot give: it is named, and the numbers of all others go on."""
 
-import httpx
 import pytest
 
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
@@ -12,22 +11,16 @@ async def _open(connected: ConnectedShop) -> dict[str, str]:
 
 
 @pytest.mark.situation("list.uphance")
-async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(connected: ConnectedShop) -> None:
+@pytest.mark.parametrize("how", ["cut", "404"])
+async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(
+    connected: ConnectedShop, how: str
+) -> None:
     products = connected.organisation.products
     broken, other = sorted(products)[3], sorted(products)[7]
     before = await connected.rows(
         "SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id ORDER BY sku_id", id=broken
     )
-
-    def cut(request: httpx.Request) -> Exception | None:
-        path = request.url.path
-        if request.url.host != "uphance.test" or not path.startswith("/products"):
-            return None
-        since = int(request.url.params.get("since_id", 0))
-        shown = path == f"/products/{broken}" or (path == "/products" and broken > since)
-        return httpx.ReadError("cut") if shown else None
-
-    connected.network.lose = cut
+    connected.network.broken = (how, "/products", broken)
     for sku in (sku for one in products[other]["variations"] for sku in one["skus"]):
         sku["in_stock"] = 777
     for _ in range(4):
@@ -44,7 +37,7 @@ async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(co
     )
     assert kept == before
 
-    connected.network.lose = lambda _: None
+    connected.network.broken = None
     connected.watch.move(hours=1)
     await connected.poll()
 

@@ -1,8 +1,5 @@
 """An order or a pick ticket that Uphance cannot give: it is named, and the shipments of all others arrive."""
 
-from collections.abc import Callable
-
-import httpx
 import pytest
 
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
@@ -13,21 +10,6 @@ pytestmark = pytest.mark.situation("list.uphance")
 async def _open(connected: ConnectedShop) -> dict[str, str]:
     found = await connected.service.problems.open(connected.shop_id)
     return {one.key: one.params.get("missed", "") for one in found if one.stage == "read"}
-
-
-def lost(path: str, number: int, order: int) -> Callable[[httpx.Request], Exception | None]:
-    """Every answer breaks that would show the thing *number* of a list, be it asked for by the *order* too."""
-
-    def cut(request: httpx.Request) -> Exception | None:
-        if request.url.host != "uphance.test" or not request.url.path.startswith(path):
-            return None
-        query = request.url.params
-        alone = request.url.path.removeprefix(path).strip("/")
-        of_another = query.get("by_order_id") not in (None, str(order))
-        listed = not alone and int(query.get("since_id", 0)) < number and not of_another
-        return httpx.ReadError("cut") if listed or alone == str(number) else None
-
-    return cut
 
 
 async def two_shipped(connected: ConnectedShop) -> tuple[str, str, int]:
@@ -46,13 +28,14 @@ async def rounds(connected: ConnectedShop) -> None:
         connected.watch.move(minutes=16)
 
 
+@pytest.mark.parametrize("how", ["cut", "404"])
 @pytest.mark.parametrize("what", ["/pick_tickets", "/sales_orders"])
 async def test_what_uphance_cannot_give_is_named_and_keeps_no_other_shipment(
-    connected: ConnectedShop, what: str
+    connected: ConnectedShop, what: str, how: str
 ) -> None:
     first, second, ticket = await two_shipped(connected)
     order = int(connected.sale(first)["id"])
-    connected.network.lose = lost(what, ticket if what == "/pick_tickets" else order, order)
+    connected.network.broken = (how, what, ticket if what == "/pick_tickets" else order)
 
     await rounds(connected)
 
@@ -61,7 +44,7 @@ async def test_what_uphance_cannot_give_is_named_and_keeps_no_other_shipment(
     numbers = {number: connected.origin.orders[number]["tracking_code"] for number in (first, second)}
     assert numbers == {first: None, second: "CZ2"}
 
-    connected.network.lose = lambda _: None
+    connected.network.broken = None
     await rounds(connected)
 
     assert await _open(connected) == {}
