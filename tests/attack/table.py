@@ -11,7 +11,7 @@ from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
 from tests.attack.scale import Scale
 from tests.attack.testbed import VICTIM, Testbed, open_testbed
-from tests.attack.verdicts import CALM, Verdict, judged
+from tests.attack.verdicts import CALM, Verdict, again, judged
 from upbridge_sandbox.demo.processes import Failed
 
 _TRIES = 3
@@ -65,16 +65,14 @@ async def all_of(names: Sequence[str], *, scale: Scale, seed: int, told: Told, t
 
 
 async def _tried(name: str, here: Testbed, scale: Scale, seed: int, tries: int) -> Verdict:
-    sent = 0
+    before: Verdict | None = None
     for number in range(tries):
         share = _SENT_AGAIN if number else 1
         try:
             verdict = await ATTACKS[name](here, replace(scale, fuzzed=int(scale.fuzzed * share)), seed)
         except Failed as failed:  # the other rows are worth their while all the same
             return Verdict(name, {}, [str(failed)])
-        if "sent" in verdict.cells:
-            sent += verdict.cells["sent"]
-            verdict.cells["sent"] = sent
+        before = verdict = verdict if before is None else again(before, verdict)
         if verdict.broken or not verdict.slow:
             break
     return verdict

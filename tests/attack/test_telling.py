@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.attack.scale import SHORT
 from tests.attack.telling import Telling, until_told
-from tests.attack.verdicts import Verdict
+from tests.attack.verdicts import Verdict, again
 from tests.project.attacks import numbers
 
 _SENT = 700
@@ -55,3 +55,19 @@ def test_a_run_that_is_ended_keeps_the_rows_that_it_has_made(tmp_path: Path) -> 
     assert kept["wanted"] == ["one", "two"]
     assert kept["fuzzed_requests"] == _SENT
     assert "0 of 2 attacks met every goal" in numbers(kept)
+
+
+def test_what_a_fuzzer_sent_before_it_was_measured_again_counts() -> None:
+    cells = {"sent": 900, "statuses": {"404": 900}, "held_ms": 20.0, "memory_mib": [150, 151], "p99_ms": 300.0}
+    anew = {"sent": 90, "statuses": {"404": 89, "400": 1}, "held_ms": 2.0, "memory_mib": [152, 153], "p99_ms": 9.0}
+
+    found = again(Verdict("one", cells, [], ["p99 above 100 ms"]), Verdict("one", anew))
+
+    assert found.cells == {
+        "sent": 990,
+        "statuses": {"400": 1, "404": 989},
+        "held_ms": 20.0,
+        "memory_mib": [150, 153],
+        "p99_ms": 9.0,
+    }
+    assert not found.slow

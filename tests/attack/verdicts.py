@@ -8,8 +8,9 @@ attack costs is there every time. Where programs that do not belong to the run t
 processor meanwhile, a goal of time that was missed is not judged.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -99,6 +100,21 @@ def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
         missed,
         slow,
     )
+
+
+def again(before: Verdict, now: Verdict) -> Verdict:
+    """*now*, a row that was measured again, with all that was sent and the longest that the loop was held since
+    *before*: only what concerns time counts anew."""
+    if "sent" not in now.cells:
+        return now
+    statuses = Counter(before.cells["statuses"]) + Counter(now.cells["statuses"])
+    kept = {
+        "sent": before.cells["sent"] + now.cells["sent"],
+        "statuses": dict(sorted(statuses.items())),
+        "held_ms": max(before.cells["held_ms"], now.cells["held_ms"]),
+        "memory_mib": [before.cells["memory_mib"][0], now.cells["memory_mib"][1]],
+    }
+    return replace(now, cells={**now.cells, **kept})
 
 
 def too_long(found: Attacked) -> list[str]:
