@@ -13,6 +13,7 @@ from tests.support.engine import Engine
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.engine import lanes
+from upbridge.insights.flow_states import Seen, see
 from upbridge.maintenance import retention
 from upbridge.store import changes, orders
 from upbridge.store.changes import Kind
@@ -140,6 +141,29 @@ async def test_what_is_kept_is_not_read_to_find_what_is_thrown_away(machine: Eng
 
     assert await rows_read(machine, "orders", prune) == 0
     assert await rows_read(machine, "problems", prune) == 0
+
+
+async def test_what_a_page_is_judged_by_is_one_statement_and_reads_no_link_but_the_newest(machine: Engine) -> None:
+    await machine.run(
+        "INSERT INTO links (shop_id, target, kind, key, hash, updated_at)"
+        " SELECT :shop_id, 'upp', 'product', n::text, 'hash', CAST(:now AS timestamptz) - n * interval '1 second'"
+        " FROM generate_series(0, :many) AS n",
+        now=machine.watch(),
+        many=MANY,
+    )
+    await machine.run("ANALYZE links")
+    found: list[Seen] = []
+
+    async def judge() -> None:
+        async with machine.db.connect() as tx:
+            found.append(await see(tx, machine.service.systems, machine.shop_id))
+
+    with asking(machine) as asked:
+        await judge()
+
+    assert len(asked) == 1
+    assert found[0].last_at == {("upp", "product"): machine.watch()}
+    assert await rows_read(machine, "links", judge) <= A_FEW
 
 
 async def test_a_page_of_orders_reads_no_more_orders_than_it_has(machine: Engine) -> None:

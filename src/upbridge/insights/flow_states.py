@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,6 +27,7 @@ from upbridge.store import (
     lanes,
     link_queries,
     problem_queries,
+    rate_limits,
     runs,
 )
 from upbridge.store.change_queries import Unread
@@ -114,34 +115,45 @@ class Seen:
     """Kinds of entities of which the last reading of the list may have left something out."""
     counted: Mapping[str, Counted] = field(default_factory=dict)
     last_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    metered: bool = False
+    """Whether the shop's tariff limits its calls."""
+
+
+_QUESTIONS = {
+    "unread": change_queries.UNREAD,
+    "outbox": document_queries.COUNTS,
+    "open_problems": problem_queries.OPEN_COUNTS,
+    "runs": runs.NEWEST,
+    "lanes": lanes.FAILING,
+    "cursors": cursors.NAMED,
+}
+_OF_MANY = Together(**_QUESTIONS)
+_OF_ONE = Together(**_QUESTIONS, last=link_queries.LAST_DELIVERED, metered=rate_limits.METERED)
 
 
 async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
     """What decides about the lights of one shop."""
-    seen = (await _see(tx, systems.platform.name, [shop_id])).get(shop_id, Seen())
     shown = [(systems.target_of(system, flow), flow.kind) for system, flow in systems.flows if flow.shown]
-    return replace(seen, last_at=await link_queries.last_delivered(tx, shop_id, shown))
+    asked = {**_asked(systems), **link_queries.pairs_asked(shop_id, shown)}
+    said = await _OF_ONE.ask(tx, [shop_id], **asked)
+    return replace(
+        _seen(said).get(shop_id, Seen()),
+        last_at=link_queries.last_delivered(said["last"]),
+        metered=bool(said["metered"]),
+    )
 
 
 async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopId]) -> dict[ShopId, Seen]:
-    """The same of many shops, without when something was delivered last, and without shops of which nothing is to
-    be seen."""
-    return await _see(tx, systems.platform.name, only)
+    """The same of many shops, without when something was delivered last and whether calls are metered, and without
+    shops of which nothing is to be seen."""
+    return _seen(await _OF_MANY.ask(tx, only, **_asked(systems)))
 
 
-_ASKED = Together(
-    unread=change_queries.UNREAD,
-    outbox=document_queries.COUNTS,
-    open_problems=problem_queries.OPEN_COUNTS,
-    runs=runs.NEWEST,
-    lanes=lanes.FAILING,
-    cursors=cursors.NAMED,
-)
+def _asked(systems: Systems) -> dict[str, Any]:
+    return {"system": systems.platform.name, "names": [*count_names(), INACTIVE_WEBHOOKS]}
 
 
-async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> dict[ShopId, Seen]:
-    """The same in as many statements for many shops."""
-    said = await _ASKED.ask(tx, only, system=platform, names=[*count_names(), INACTIVE_WEBHOOKS])
+def _seen(said: Mapping[str, Sequence[Any]]) -> dict[ShopId, Seen]:
     unread = _by_shop(map(change_queries.unread_of, said["unread"]))
     outbox = _by_shop(map(document_queries.count_of_row, said["outbox"]))
     open_problems = _by_shop(map(problem_queries.open_count_of, said["open_problems"]))
@@ -350,7 +362,7 @@ async def of_all(
         ids = [shop.id for shop in present]
         rows: dict[ShopId, dict[str, ConnectionRow]] = {}
         async with engine.connect() as tx:
-            seen = await _see(tx, systems.platform.name, ids)
+            seen = await see_many(tx, systems, ids)
             for row in await of_shops(tx, ids):
                 rows.setdefault(row.shop_id, {})[row.system] = row
         for shop in present:

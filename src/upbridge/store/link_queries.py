@@ -1,6 +1,6 @@
 """What is what in another system, for everybody who asks. Nothing here writes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,9 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
+    Uuid,
     and_,
+    bindparam,
     exists,
     func,
     or_,
@@ -168,25 +170,35 @@ async def delivered_of(
     return {(row.target, row.key): LinkState(row.state) for row in await tx.execute(query)}
 
 
-async def last_delivered(
-    tx: AsyncConnection, shop_id: ShopId, flows: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], datetime]:
-    """When each target was last given something of each kind, for *flows*: pairs of them."""
-    asked = arrays("asked", target=("targets", Text()), kind=("kinds", Text()))
-    last = (
-        select(func.max(table.c.updated_at))
-        .where(
-            table.c.shop_id == shop_id,
-            table.c.target == asked.c.target,
-            table.c.kind == asked.c.kind,
-            table.c.hash.is_not(None),
-        )
-        .scalar_subquery()
+_ASKED = arrays("asked", target=("targets", Text()), kind=("kinds", Text()))
+#: When a shop's targets were last given something of a kind, for pairs of both. It is one shop's: of several at
+#: once Postgres would not read the newest from the index.
+LAST_DELIVERED = select(
+    _ASKED.c.target,
+    _ASKED.c.kind,
+    select(func.max(table.c.updated_at))
+    .where(
+        table.c.shop_id == bindparam("shop_id", type_=Uuid),
+        table.c.target == _ASKED.c.target,
+        table.c.kind == _ASKED.c.kind,
+        table.c.hash.is_not(None),
     )
-    rows = await tx.execute(
-        select(asked.c.target, asked.c.kind, last.label("at")),
-        {"targets": [target for target, _ in flows], "kinds": [kind for _, kind in flows]},
-    )
+    .scalar_subquery()
+    .label("at"),
+)
+
+
+def pairs_asked(shop_id: ShopId, flows: Collection[tuple[str, str]]) -> dict[str, Any]:
+    """What `LAST_DELIVERED` asks about: *flows* are pairs of target and kind."""
+    return {
+        "shop_id": shop_id,
+        "targets": [target for target, _ in flows],
+        "kinds": [kind for _, kind in flows],
+    }
+
+
+def last_delivered(rows: Iterable[Any]) -> dict[tuple[str, str], datetime]:
+    """Rows of `LAST_DELIVERED`: the moments by target and kind, of what was ever delivered."""
     return {(row.target, row.kind): row.at for row in rows if row.at is not None}
 
 

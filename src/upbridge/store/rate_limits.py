@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import DateTime, Uuid, bindparam, delete, exists, func, select, text, update
+from sqlalchemy import DateTime, Uuid, any_, bindparam, delete, exists, func, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.errors import NotFound
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import api_calls, budgets, call_leases, failed_logins
-from upbridge.store.sql import for_driver
+from upbridge.store.sql import SHOPS, for_driver
 
 # --- budgets ------------------------------------------------------------------------------------------------
 
@@ -53,6 +53,10 @@ class Spent:
     calls_made: int
     calls_lost: int
     hour_at: datetime
+
+
+#: The shops whose tariff limits their calls.
+METERED = select(budgets.c.shop_id).where(budgets.c.shop_id == any_(SHOPS), budgets.c.hour_limit.is_not(None))
 
 
 async def find_budget(tx: AsyncConnection, shop_id: ShopId) -> Budget | None:

@@ -12,7 +12,6 @@ from upbridge.insights.flow_lights import GRAVITY, Light
 from upbridge.insights.flow_states import FlowState, Seen, flow_states, see
 from upbridge.insights.news import News, news_of
 from upbridge.store.connections import ConnectionRow, connections_of
-from upbridge.store.rate_limits import find_budget
 from upbridge.systems.base import Systems
 
 
@@ -26,8 +25,11 @@ class Standing:
     flows: tuple[FlowState, ...]
     news: tuple[News, ...]
     """The gravest first."""
-    metered: bool
-    """Whether the shop's tariff limits its calls: only then they are worth a word."""
+
+    @property
+    def metered(self) -> bool:
+        """Whether the shop's tariff limits its calls: only then they are worth a word."""
+        return self.seen.metered
 
     @property
     def problems(self) -> int:
@@ -64,7 +66,6 @@ async def standing_of(tx: AsyncConnection, systems: Systems, shop: Shop, *, now:
     """How *shop* stands at *now*."""
     rows = await connections_of(tx, shop.id)
     seen = await see(tx, systems, shop.id)
-    budget = await find_budget(tx, shop.id)
     flows = flow_states(systems, shop, rows, seen, now)
     return Standing(
         shop=shop,
@@ -72,5 +73,4 @@ async def standing_of(tx: AsyncConnection, systems: Systems, shop: Shop, *, now:
         seen=seen,
         flows=flows,
         news=news_of(shop, flows, seen, platform=systems.platform.name),
-        metered=budget is not None and budget.hour_limit is not None,
     )
