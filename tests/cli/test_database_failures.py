@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import typer
 
 from tests.support.postgres import url_of
 from tests.support.program import Database, Ended, Program
 from tests.support.silent_servers import refusing_postgres_in_a_thread, silent_server
+from upbridge import cli
 
 #: Long before the kernel gives up on a silent host, after more than two minutes.
 DEADLINE = 60
@@ -71,6 +74,49 @@ REFUSALS = (
     ("53300", "sorry, too many clients already", "end what else is connected, or raise max_connections"),
     ("57P03", "the database system is starting up", "all of it waits and goes on by itself"),
 )
+
+
+#: What a command is called with beside its arguments, so that it comes to the database.
+OPTIONS = {
+    "shops connect": "--client-id 1",
+    "shops renew": "--sessions",
+    "shops person": "--order 1",
+    "shops erase": "--yes",
+    "cpa upload": "--discriminator d",
+    "keys forget": "--yes",
+    "accesses": "--used",
+    "orders again": "--day 2026-01-01",
+}
+ARGUMENTS = {"shop": "garde", "system": "upp", "file": "costs.csv"}
+#: These ask no database, or wait for one, or start one; `doctor` tells more than a line.
+OTHERS = {"up", "serve", "sandbox", "demo", "play", "plan", "doctor"}
+
+
+def calls(command: Any, *words: str) -> Iterator[tuple[str, list[str]]]:
+    """Every command that does something, by its name, with words that it takes."""
+    for name, one in getattr(command, "commands", {}).items():
+        yield from calls(one, *words, name)
+    if not hasattr(command, "commands"):
+        name = " ".join(words)
+        needed = [one.name for one in command.params if one.param_type_name == "argument" and one.required]
+        yield name, [*words, *(ARGUMENTS.get(one, "1") for one in needed), *OPTIONS.get(name, "").split()]
+
+
+CALLS = {name: words for name, words in calls(typer.main.get_command(cli.app)) if name not in OTHERS}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_command_tells_a_database_that_is_away_in_one_line(
+    program: Program, environment: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    environment.chdir(tmp_path)
+    (tmp_path / "costs.csv").write_text("date,cpa\n2026-01-02,3.10\n")
+    environment.setenv("UPBRIDGE_DATABASE_URL", "postgresql://someone:hush@127.0.0.1:1/none")
+
+    line = the_one_line(program(*CALLS[name], stdin="s"))
+
+    assert "refused" in line
+    assert "hush" not in line
 
 
 @pytest.mark.parametrize("words", [["shops", "list"], ["keys", "check"], ["migrate"], ["worker"]])

@@ -14,14 +14,15 @@ import psycopg
 
 from upbridge.settings import Settings
 
-_EVERY_SECONDS = 3.0
-_DEADLINE_SECONDS = 9.0
-"""Both together, and a moment: within 15 seconds."""
+_EVERY_SECONDS = 1.5
+_DEADLINE_SECONDS = 7.0
+"""Both together are less than the nine seconds that a command waits for its first answer: what that leaves behind is
+waited for at its end, and tells more than one line."""
 
 
 @contextlib.contextmanager
 def ended_by_silence(settings: Settings) -> Iterator[None]:
-    """End the process if the given database is silent for nine seconds while the block runs."""
+    """End the process if the given database is silent for seven seconds while the block runs."""
     if settings.embedded:
         yield
         return
