@@ -43,8 +43,18 @@ _END_SECONDS = 6.0
 """How long the end of the process waits for work that was left behind: the driver tells the server for five."""
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAULT_PORT) -> FastAPI:
-    """The web application; opens the database when it starts and lets go of it when it ends."""
+#: So long at most the first calls wait on a socket that was held for them, until a webhook can be stored. If the
+#: database is away, a webhook is better refused: it comes again.
+FIRST_CALLS_WAIT = 5.0
+
+
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, port: int = DEFAULT_PORT, first_calls_wait: float = 0.0
+) -> FastAPI:
+    """The web application; opens the database when it starts and lets go of it when it ends.
+
+    It answers nothing in its first *first_calls_wait* seconds unless a webhook can be stored sooner.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +78,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             )
             tasks = [asyncio.create_task(task) for task in background]
             stack.push_async_callback(_end, tasks)
+            if first_calls_wait:
+                await asyncio.wait(tasks[:1], timeout=first_calls_wait)
             if gc.get_freeze_count():  # a server's own process, which spares what was there before this
                 spare_what_is_here()
             yield
@@ -105,15 +117,20 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def factory() -> FastAPI:
+def factory(first_calls_wait: float = 0.0) -> FastAPI:
     """For the web server's worker processes: settings from the environment."""
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings))
     configure_tracing(os.environ)
-    app = create_app(settings)
+    app = create_app(settings, first_calls_wait=first_calls_wait)
     spare_what_is_here()
     spare_what_stays()
     return app
+
+
+def factory_for_held_socket() -> FastAPI:
+    """The same, where a supervisor holds the socket."""
+    return factory(FIRST_CALLS_WAIT)
 
 
 # --- errors -------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ CALLED_BY_DECORATOR = (
 #: Alive although no line of the package mentions them: the name, and who uses it.
 ALIVE: Mapping[str, str] = {
     "model_config": "pydantic reads it",
-    "factory": "uvicorn calls it by its name in each web process",
+    "factory_for_held_socket": "uvicorn calls it by its name in each web process",
     "__signature__": "Typer reads it",
     "__annotations__": "Typer reads it",
     "disabled": "logging reads it",

@@ -18,7 +18,7 @@ from tests.project import documents
 from tests.project.documents import TOP
 
 DEPLOY = TOP / "deploy"
-UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+UNITS = sorted(path for path in (DEPLOY / "systemd").iterdir() if path.suffix in {".service", ".socket"})
 NGINX = DEPLOY / "nginx/upbridge.conf"
 MANIFESTS = DEPLOY / "kubernetes/upbridge.yaml"
 #: The program that reads each kind, and what it is for.
@@ -64,6 +64,7 @@ _UNIT: Mapping[str, frozenset[str]] = {
     "Unit": frozenset(
         ["After", "Before", "Description", "Documentation", "Requires", "StartLimitIntervalSec", "Wants"]
     ),
+    "Socket": frozenset(["Backlog", "ListenStream", "TriggerLimitIntervalSec"]),
     "Service": frozenset(
         [
             "AmbientCapabilities",
@@ -109,7 +110,7 @@ _UNIT: Mapping[str, frozenset[str]] = {
             "WorkingDirectory",
         ]
     ),
-    "Install": frozenset({"WantedBy"}),
+    "Install": frozenset({"Also", "WantedBy"}),
 }
 #: What the cluster calls each kind, and what it cannot be without.
 _KINDS: Mapping[tuple[str, str], frozenset[str]] = {
@@ -133,6 +134,7 @@ _DIRECTIVES = frozenset(
         "listen",
         "proxy_connect_timeout",
         "proxy_http_version",
+        "proxy_ignore_client_abort",
         "proxy_pass",
         "proxy_read_timeout",
         "proxy_set_header",
@@ -205,7 +207,7 @@ def wrong_unit(text: str) -> Iterator[str]:
             yield f"[{section}] has no {name}"
         if name == "ExecStart" and (wrong := documents.command_complaint(value.split()[1:])) is not None:
             yield wrong
-    if "ExecStart=" not in text:
+    if "ExecStart=" not in text and "ListenStream=" not in text:
         yield "nothing is started"
 
 

@@ -49,9 +49,23 @@ class TestUnits:
         assert found["StartLimitIntervalSec"] == "0"
         assert found["MemoryMax"]
 
+    def test_systemd_holds_the_port_that_the_proxy_calls_while_the_web_side_starts_again(self) -> None:
+        held, served = (settings_of(DEPLOY / f"systemd/upbridge-web.{kind}") for kind in ("socket", "service"))
+
+        host, _, port = held["ListenStream"].partition(":")
+        assert served["ExecStart"].endswith(f" serve --host {host} --port {port}")
+        assert "upbridge-web.socket" in served["Requires"]
+        assert f"server {held['ListenStream']} " in TestProxy.CONFIG
+
 
 class TestProxy:
     CONFIG = (DEPLOY / "nginx/upbridge.conf").read_text()
+
+    def test_a_webhook_whose_sender_did_not_wait_is_taken(self) -> None:
+        """One without an answer within a second counts as delivered (R37)."""
+        place = self.CONFIG.split("location /webhooks/ {")[1].split("}")[0]
+
+        assert "proxy_ignore_client_abort on;" in place
 
     def test_no_line_of_its_logs_names_a_request(self) -> None:
         """nginx names the request in errors of level `error` and below."""

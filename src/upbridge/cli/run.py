@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.bootstrap import connections_of_worker, running_container, worker_pool
 from upbridge.cli.common import out, run_async
+from upbridge.cli.held_socket import DESCRIPTOR, CannotListen, held_socket
 from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.collector import look_seldom, spare_what_is_here, spare_what_stays
 from upbridge.core.database_failure import reason_of
@@ -48,12 +49,6 @@ _SILENT_SECONDS = 60
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
 Concurrency = Annotated[int, typer.Option(help="Lanes of each system that are worked on at once.", min=1, max=64)]
-
-
-class CannotListen(UpbridgeError):
-    """Another process listens there, or this one may not."""
-
-    code = "cannot_listen"
 
 
 class SandboxMissing(UpbridgeError):
@@ -168,9 +163,11 @@ def serve(
     port: Port = DEFAULT_PORT,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
 ) -> None:
-    """The web side only."""
+    """The web side only. A socket that systemd holds for it (upbridge-web.socket) comes before --host and --port."""
     settings = _settings()
-    _require_free(host, port)
+    given = held_socket(os.environ)
+    if given is None:
+        _require_free(host, port)
     if settings.embedded:
         settings.remember_port(port)
     if not settings.embedded:
@@ -181,13 +178,21 @@ def serve(
         except NotReady as error:  # the web side starts without a database, and waits for it
             log.info("starts_without_database", reason=str(error))
     with _prepared(settings) if settings.embedded else contextlib.nullcontext():
-        _serve(settings, host=host, port=port, workers=workers)
+        _serve(settings, host=host, port=port, workers=workers, given=given)
 
 
-def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Child | None = None) -> None:
+def _serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    given: socket.socket | None = None,
+    child: _Child | None = None,
+) -> None:
     import uvicorn  # noqa: PLC0415
 
-    from upbridge.app import create_app  # noqa: PLC0415
+    from upbridge.app import FIRST_CALLS_WAIT, create_app  # noqa: PLC0415
     from upbridge.core.bounds import CONNECTION  # noqa: PLC0415
     from upbridge.web.http_protocol import BoundedProtocol, backlog, raise_descriptors  # noqa: PLC0415
 
@@ -208,24 +213,26 @@ def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Ch
     if workers > 1:
         with _failing_with_one():
             uvicorn.run(
-                "upbridge.app:factory",
+                "upbridge.app:factory" if given is None else "upbridge.app:factory_for_held_socket",
                 factory=True,
                 workers=workers,
                 timeout_worker_healthcheck=_SILENT_SECONDS,
+                fd=None if given is None else DESCRIPTOR,
                 **common,  # type: ignore[arg-type]
             )
         return
     # The server passes the signal on when it has stopped; here it has done its work by then.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, port=port), **common))  # type: ignore[arg-type]
+    application = create_app(settings, port=port, first_calls_wait=0.0 if given is None else FIRST_CALLS_WAIT)
+    server = uvicorn.Server(uvicorn.Config(application, **common))  # type: ignore[arg-type]
     spare_what_is_here()
     spare_what_stays()
 
     async def run() -> None:
         if child is not None:
             threading.Thread(target=child.watch, daemon=True).start()
-        await server.serve()
+        await server.serve(None if given is None else [given])
 
     with _failing_with_one():
         run_async(run())
