@@ -64,9 +64,9 @@ class Marketplace(BackgroundCalls):
         good, answer = result["status"] == 200, result["answer"]  # noqa: PLR2004
         valid = good and isinstance(answer, dict) and answer.get("error") in (True, False, 0, 1)
         if result["timed_out"]:
-            self.state.ledger.violation("addon", "late-install-answer", "POST /addon/install", shop.name)
+            self.state.call_log.violation("addon", "late-install-answer", "POST /addon/install", shop.name)
         elif good and (not valid or (answer["error"] and not answer.get("message"))):
-            self.state.ledger.violation("addon", "bad-install-answer", "POST /addon/install", shop.name)
+            self.state.call_log.violation("addon", "bad-install-answer", "POST /addon/install", shop.name)
         result["activated"] = bool(valid and not answer["error"])
         self._after_install(shop, access.user, previous.user if previous else None, activated=result["activated"])
         return result
@@ -103,7 +103,7 @@ class Marketplace(BackgroundCalls):
             and answer.get("type") in ("iframe", "redirect")
         )
         if shop.active and not valid and not overrides:
-            self.state.ledger.violation("addon", "bad-open-answer", "POST /addon/open", shop.name)
+            self.state.call_log.violation("addon", "bad-open-answer", "POST /addon/open", shop.name)
         result["opened"] = valid
         shop.frame = answer if valid else None
         return result

@@ -17,7 +17,7 @@ def simulated(
     """*app* as *system*, with the faults of that name; calls with the same *caller* are counted together."""
     rng = state.rng.of(f"faults-{system}")
     faulty = Faulty(app, faults=state.faults[system], rng=rng, busy=busy, sleep=state.sleep)
-    return Recorded(faulty, system=system, ledger=state.ledger, caller=caller)
+    return Recorded(faulty, system=system, call_log=state.call_log, caller=caller)
 
 
 def not_published(call: Call, error: HTTPException) -> Response:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from upbridge_sandbox.call_log import CallLog
 from upbridge_sandbox.faults import Faults
-from upbridge_sandbox.ledger import Ledger
 from upbridge_sandbox.mail_box import MailBox, MailFault
 from upbridge_sandbox.rng import RandomStreams
 from upbridge_sandbox.shop import Shop
@@ -63,11 +63,11 @@ class State:
     clock: Callable[[], datetime] = _system_clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: RandomStreams = field(init=False)
-    ledger: Ledger = field(init=False)
+    call_log: CallLog = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = RandomStreams(self.seed)
-        self.ledger = Ledger(self.now)
+        self.call_log = CallLog(self.now)
         self.uphance.clock = self.now
 
     def now(self) -> datetime:
@@ -120,6 +120,6 @@ class State:
             "shops": [shop.as_json() for shop in self.shops.values()],
             "tenants": [tenant.as_json() for tenant in self.tenants.values()],
             "uphance": self.uphance.as_json(),
-            "violations": len(self.ledger.violations),
+            "violations": len(self.call_log.violations),
             "faults": {name: faults.as_json() for name, faults in self.faults.items()},
         }

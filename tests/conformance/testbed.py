@@ -15,8 +15,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.snapshot import Snapshot
-from tests.conformance.third_system.ledger.system import LEDGER
-from tests.conformance.third_system.simulated import Book, ledger_api
+from tests.conformance.third_system.abacus.system import ABACUS
+from tests.conformance.third_system.simulated import Book, abacus_api
 from tests.conformance.virtual import Hours, Network, Reaper
 from tests.support.engine import settings
 from upbridge.bootstrap import targets_of
@@ -54,7 +54,7 @@ from upbridge_sandbox.upp.tenant import Tenant
 HOST = "demo.admin.s24.upgates.com"
 UPP, UPHANCE = "http://upp.test", "http://uphance.test"
 #: The registry with one line more: every testbed has the third system, and a test connects what it is about.
-SYSTEMS = Systems(platform=REGISTRY.platform, connected=(*REGISTRY.connected, LEDGER))
+SYSTEMS = Systems(platform=REGISTRY.platform, connected=(*REGISTRY.connected, ABACUS))
 
 Json = dict[str, Any]
 #: What an event is about; any other one is about the shop's facts.
@@ -93,7 +93,7 @@ class Testbed:
     shop_id: ShopId
     service: WorkerContainer
     book: Book = field(default_factory=Book)
-    """The shop's account at Ledger."""
+    """The shop's account at Abacus."""
     day: StaffWork = field(default_factory=StaffWork)
     """What staff have done in Uphance."""
 
@@ -223,7 +223,7 @@ class Testbed:
         """How many writes *system* has taken."""
         return sum(
             count
-            for (where, operation, status), count in self.world.ledger.counts.items()
+            for (where, operation, status), count in self.world.call_log.counts.items()
             if where == system
             and operation.startswith("P")
             and not any(free in operation for free in ("/oauth/", "/organisations/", "/webhooks"))
@@ -345,7 +345,7 @@ async def _around(
         HOST: upgates_api(world, edits),
         "upp.test": upp_api(world),
         "uphance.test": uphance_api(world),
-        "ledger.test": ledger_api(world, book),
+        "abacus.test": abacus_api(world, book),
     }
     network = Network(hours, reaper, apps)
     async with httpx.AsyncClient(transport=network) as http:
@@ -367,7 +367,7 @@ async def _around(
         with reaper.watching(engine):
             yield testbed
         await network.close()
-    broken = [(one.rule, one.request, one.detail) for one in world.ledger.violations]
+    broken = [(one.rule, one.request, one.detail) for one in world.call_log.violations]
     assert not broken, broken
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.conformance.third_system.ledger.system import LEDGER
+from tests.conformance.third_system.abacus.system import ABACUS
 from tests.project import system_files
 from tests.project.documents import TOP
 from upbridge.systems.base import System
@@ -13,7 +13,7 @@ from upbridge.systems.registry import SYSTEMS
 TUTORIAL = TOP / "docs/add-a-system.md"
 
 
-@pytest.mark.parametrize("system", [*SYSTEMS.all, LEDGER], ids=lambda one: one.name)
+@pytest.mark.parametrize("system", [*SYSTEMS.all, ABACUS], ids=lambda one: one.name)
 def test_what_a_system_has_stands_where_the_others_have_it(system: System) -> None:
     assert list(system_files.complaints(system)) == []
 

@@ -12,6 +12,11 @@ def test_a_gone_name_is_found_as_a_part_of_a_name() -> None:
     assert words.gone_in("_PATIENCE") == ["patience"]
 
 
+def test_one_word_means_one_thing() -> None:
+    assert words.other_meaning_in("FakeLedger", "src/upbridge_sandbox/state.py") == ["ledger"]
+    assert words.other_meaning_in("Ledger", "src/upbridge/rate_limits/ledger.py") == []
+
+
 def test_a_name_that_only_contains_the_letters_is_none() -> None:
     assert [words.gone_in(name) for name in ("feedback", "refused", "arbiter", "secure")] == [[], [], [], []]
 

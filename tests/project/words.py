@@ -56,6 +56,11 @@ PHRASES: dict[str, str] = {
     r"\bbites?\b": "slice",
 }
 
+#: Words that mean one thing, and the packages that call something else by another name.
+ELSEWHERE: dict[str, tuple[str, str]] = {
+    "ledger": ("src/upbridge_sandbox/", "call log"),
+}
+
 _CODE = ("src", "tests", "bench", "migrations")
 _PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -81,6 +86,8 @@ def _names() -> Iterator[str]:
         for place in dict.fromkeys([*identifiers(source), *Path(name).with_suffix("").parts]):
             for part in gone_in(place):
                 yield f"{name}: {place}: say {NAMES[part]!r} instead of {part!r}"
+            for part in other_meaning_in(place, name):
+                yield f"{name}: {place}: {part!r} means something else, say {ELSEWHERE[part][1]!r}"
 
 
 def identifiers(source: str) -> list[str]:
@@ -94,6 +101,12 @@ def gone_in(name: str) -> list[str]:
     parts = {part.lower() for part in _PART.findall(name)} | {name.lower().strip("_")}
     parts |= {part[:-1] for part in parts if part.endswith(("s", "d"))}  # doors, cured
     return sorted(part for part in parts & NAMES.keys() if name not in SPARED)
+
+
+def other_meaning_in(name: str, path: str) -> list[str]:
+    """The parts of *name* that mean something else than what the package of *path* can mean."""
+    parts = {part.lower() for part in _PART.findall(name)}
+    return sorted(part for part in parts & ELSEWHERE.keys() if path.startswith(ELSEWHERE[part][0]))
 
 
 def _phrases() -> Iterator[str]:

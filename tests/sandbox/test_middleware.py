@@ -1,4 +1,4 @@
-"""What stands around the rules of every simulated system: the count of calls in flight, the ledger, the faults."""
+"""What stands around the rules of a simulated system: the count of calls in flight, the call log, the faults."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.asgi.middleware import ConnectionCut, Faulty, Recorded
 from upbridge_sandbox.asgi.routing import Operation, application
+from upbridge_sandbox.call_log import CallLog
 from upbridge_sandbox.faults import Faults
-from upbridge_sandbox.ledger import Ledger
 from upbridge_sandbox.simulated import not_published
 
 
@@ -47,14 +47,14 @@ class System:
     """A system of one operation, with everything around it."""
 
     def __init__(self, **faults: Any) -> None:
-        self.ledger = Ledger(lambda: datetime.now(UTC))
+        self.call_log = CallLog(lambda: datetime.now(UTC))
         self.carried_out = 0
         self.parallel: list[int] = []
         self.slow = asyncio.Event()
         routes = [Operation("GET", "/things", self.work), Operation("POST", "/things", self.work)]
         app = application(routes, {HTTPException: not_published})
         faulty = Faulty(app, faults=Faults(**faults), rng=Random(1), sleep=self.sleep)
-        self.recorded = Recorded(faulty, system="upp", ledger=self.ledger, caller=lambda _call: "one")
+        self.recorded = Recorded(faulty, system="upp", call_log=self.call_log, caller=lambda _call: "one")
 
     async def work(self, call: Call) -> dict[str, int]:
         self.carried_out += 1
@@ -66,7 +66,7 @@ class System:
 
     @property
     def statuses(self) -> list[tuple[str, int]]:
-        return [(call.operation, call.status) for call in self.ledger.calls]
+        return [(call.operation, call.status) for call in self.call_log.calls]
 
 
 async def test_a_call_leaves_the_count_before_its_answer_leaves() -> None:
@@ -139,7 +139,7 @@ async def test_what_is_not_published_is_a_violation_and_the_root_is_free() -> No
     for method, path in (("HEAD", "/things"), ("GET", "/nothing"), ("GET", "/")):
         await Client(system.recorded)(method, path)
 
-    assert [item.rule for item in system.ledger.violations] == ["wrong-method", "unknown-endpoint"]
+    assert [item.rule for item in system.call_log.violations] == ["wrong-method", "unknown-endpoint"]
     assert [status for _, status in system.statuses] == [405, 404, 404]
 
 
@@ -150,7 +150,7 @@ async def test_a_call_at_which_the_sandbox_fails_leaves_the_count() -> None:
         raise LookupError
 
     app = application([Operation("GET", "/things", fails)], {})
-    recorded = Recorded(app, system="upp", ledger=system.ledger, caller=lambda _call: "one")
+    recorded = Recorded(app, system="upp", call_log=system.call_log, caller=lambda _call: "one")
 
     with pytest.raises(RuntimeError, match="GET /things"):
         await Client(recorded)("GET")

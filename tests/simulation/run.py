@@ -165,7 +165,7 @@ async def differences(testbed: Testbed) -> list[str]:
     return [
         *map(line_of, await findings(testbed)),
         *(f"a problem for no reason: {one['entity']} {one['message']}" for one in strange),
-        *(f"rule broken: {one.rule} {one.request} {one.detail}" for one in testbed.world.ledger.violations),
+        *(f"rule broken: {one.rule} {one.request} {one.detail}" for one in testbed.world.call_log.violations),
     ]
 
 
@@ -221,9 +221,9 @@ async def outcome_of(begin: Checkpoint, address: str, seed: int, plan: Sequence[
                     wrong.append(f"{type(error).__name__}: {error}")
                 trace = [
                     f"{one.at:%d. %H:%M:%S.%f} {one.operation} {one.status} {one.items}"
-                    for one in testbed.world.ledger.calls
+                    for one in testbed.world.call_log.calls
                 ]
-                testbed.world.ledger.violations.clear()  # the outcome has them
+                testbed.world.call_log.violations.clear()  # the outcome has them
                 return Outcome(seed, plan, days.story, wrong, trace)
     finally:
         await engine.dispose()

@@ -5,7 +5,7 @@ import html
 import httpx
 import pytest
 
-from tests.conformance.systems.ledger import SIDE
+from tests.conformance.systems.abacus import SIDE
 from tests.conformance.testbed import SYSTEMS, open_testbed
 from tests.support.clock import MovableClock
 from tests.support.pages import Enter, Remote, said_by
@@ -20,7 +20,7 @@ from upbridge.web.queries.standing import standing_of
 
 @pytest.fixture
 def systems() -> Systems:
-    """The systems of the service, and Ledger."""
+    """The systems of the service, and Abacus."""
     return SYSTEMS
 
 
@@ -32,22 +32,22 @@ async def test_it_is_connected_by_its_form_and_has_its_settings(
     remote.answers["/account"] = httpx.Response(200, json={})
 
     connected = await browser.post(
-        f"{home}connections/ledger", data={"ledger_account": "demo", "ledger_key": "secret"}
+        f"{home}connections/abacus", data={"abacus_account": "demo", "abacus_key": "secret"}
     )
 
-    assert said_by(connected) == f"{home}connections?said=connected_ledger"
+    assert said_by(connected) == f"{home}connections?said=connected_abacus"
     said = (await browser.get(connected.headers["location"])).text
-    assert "Ledger" in said
+    assert "Abacus" in said
     assert "<code>demo</code>" in said
     for page in ("", "connections"):
-        assert "Ledger" in (await browser.get(f"{home}{page}")).text, page
-    assert 'name="ledger.send"' in (await browser.get(f"{home}rules?part=ledger.orders")).text
+        assert "Abacus" in (await browser.get(f"{home}{page}")).text, page
+    assert 'name="abacus.send"' in (await browser.get(f"{home}rules?part=abacus.orders")).text
 
 
 async def test_a_setting_of_it_is_saved(browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter) -> None:
     home = await enter(await make_shop())
 
-    answer = await browser.post(f"{home}rules", data={"ledger.send": "false"})
+    answer = await browser.post(f"{home}rules", data={"abacus.send": "false"})
 
     assert "said=rules_saved" in answer.headers["location"]
 
@@ -74,11 +74,11 @@ async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
     found = {number: (await browser.get(f"{home}order?number={number}")).text for number in (written, refused)}
     problems = (await browser.get(f"{home}problems")).text
 
-    assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("ledger", True, 1)]
-    assert {flow.name for flow in standing.flows if flow.target == "ledger"} == {"order.ledger", "product.ledger"}
-    said = Texts("en").get("problem.ledger.refused", said="PUT /orders: 422 not acceptable")
+    assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("abacus", True, 1)]
+    assert {flow.name for flow in standing.flows if flow.target == "abacus"} == {"order.abacus", "product.abacus"}
+    said = Texts("en").get("problem.abacus.refused", said="PUT /orders: 422 not acceptable")
     for number, page in found.items():
-        assert "Ledger" in page, number
+        assert "Abacus" in page, number
     assert said not in html.unescape(found[written])
     assert said in html.unescape(found[refused])
-    assert Texts("en").get("ui.cause.ledger.refused") in html.unescape(problems)
+    assert Texts("en").get("ui.cause.abacus.refused") in html.unescape(problems)

@@ -1,7 +1,7 @@
-"""A listening socket that a supervisor holds for the web side: it takes connections also while the web side starts.
+"""A listening socket that a supervisor holds: it takes connections also while the web side starts again.
 
-The words are systemd's (`sd_listen_fds`): LISTEN_PID is who it is for, LISTEN_FDS how many there are, from descriptor
-3 on. With `upbridge-web.socket` a restart refuses no connection: those that come wait in the kernel.
+The words are systemd's (`sd_listen_fds`): LISTEN_PID is who it is for, LISTEN_FDS how many there are, from
+descriptor 3 on. With `upbridge-web.socket` a restart refuses no connection: those that come wait in the kernel.
 """
 
 import os

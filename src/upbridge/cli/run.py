@@ -163,7 +163,7 @@ def serve(
     port: Port = DEFAULT_PORT,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
 ) -> None:
-    """The web side only. A socket that systemd holds for it (upbridge-web.socket) comes before --host and --port."""
+    """The web side only. A socket that systemd holds (upbridge-web.socket) comes before --host and --port."""
     settings = _settings()
     given = held_socket(os.environ)
     if given is None:

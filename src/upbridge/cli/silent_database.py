@@ -16,8 +16,8 @@ from upbridge.settings import Settings
 
 _EVERY_SECONDS = 1.5
 _DEADLINE_SECONDS = 7.0
-"""Both together are less than the nine seconds that a command waits for its first answer: what that leaves behind is
-waited for at its end, and tells more than one line."""
+"""Both together are less than the nine seconds that a command waits for its first answer: what that leaves behind
+is waited for at its end, and tells more than one line."""
 
 
 @contextlib.contextmanager

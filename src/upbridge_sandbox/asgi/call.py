@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from upbridge_sandbox.ledger import Ledger
+from upbridge_sandbox.call_log import CallLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Page:
 
 
 class Call(Request):
-    """Starlette's request, its body read already, and what the ledger notes of it."""
+    """Starlette's request, its body read already, and what the call log notes of it."""
 
-    def __init__(self, scope: Scope, receive: Receive, *, system: str, ledger: Ledger) -> None:
+    def __init__(self, scope: Scope, receive: Receive, *, system: str, call_log: CallLog) -> None:
         super().__init__(scope, receive)
         self.system = system
-        self.ledger = ledger
+        self.call_log = call_log
         self.content = b""
         self.operation = ""
         self.shop = ""
@@ -62,8 +62,8 @@ class Call(Request):
         return f"{self.method} {self.path}" + (f"?{'&'.join(self.query_params)}" if self.query_params else "")
 
     def violation(self, rule: str, detail: str = "") -> None:
-        """Note in the ledger that this call broke *rule*."""
-        self.ledger.violation(self.system, rule, self.line, detail)
+        """Note in the call log that this call broke *rule*."""
+        self.call_log.violation(self.system, rule, self.line, detail)
 
     def last(self, name: str) -> str | None:
         """The last value of a query parameter, as PHP reads it."""

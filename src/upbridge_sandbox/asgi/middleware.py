@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.asgi.garbling import garbled
+from upbridge_sandbox.call_log import CallLog
 from upbridge_sandbox.faults import Faults
-from upbridge_sandbox.ledger import Ledger
 
 _FIRST_REDIRECT = 300
 _FOR_EVER = 3600.0
@@ -29,16 +29,16 @@ class ConnectionCut(ConnectionAbortedError):
 
 
 class Recorded:
-    """Reads each call whole, counts it while it is in flight, and notes its end in the ledger.
+    """Reads each call whole, counts it while it is in flight, and notes its end in the call log.
 
     A call leaves the count before its answer leaves: a client that waits for its answer is never accused of being
     parallel. *caller* says which calls are counted together.
     """
 
-    def __init__(self, app: ASGIApp, *, system: str, ledger: Ledger, caller: Callable[[Call], str]) -> None:
+    def __init__(self, app: ASGIApp, *, system: str, call_log: CallLog, caller: Callable[[Call], str]) -> None:
         self.app = app
         self.system = system
-        self.ledger = ledger
+        self.call_log = call_log
         self.caller = caller
         self.in_flight: Counter[str] = Counter()
 
@@ -46,7 +46,7 @@ class Recorded:
         """Pass one call on; raises RuntimeError with the request line where the sandbox itself fails."""
         if scope["type"] != "http":
             return
-        call = scope["call"] = Call(scope, receive, system=self.system, ledger=self.ledger)
+        call = scope["call"] = Call(scope, receive, system=self.system, call_log=self.call_log)
         try:
             call.content = await call.body()
         except ClientDisconnect:
@@ -62,7 +62,7 @@ class Recorded:
             call.leave()
             seconds = time.perf_counter() - started
             operation = call.operation or f"{call.method} ?"
-            self.ledger.call(
+            self.call_log.call(
                 self.system, operation, status, seconds=seconds, shop=call.shop, items=call.item_count
             )
 

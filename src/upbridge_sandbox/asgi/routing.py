@@ -28,7 +28,7 @@ class Refused(Exception):
 class Operation(Route):
     """One operation: exactly its method, its path with or without a slash at the end.
 
-    The call is named after it as *prefix* and *path* say, which is how the ledger counts.
+    The call is named after it as *prefix* and *path* say, which is how the call log counts.
     """
 
     def __init__(self, method: str, path: str, handler: Handler, *, prefix: str = "") -> None:

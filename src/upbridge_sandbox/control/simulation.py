@@ -13,16 +13,16 @@ class SimulationControls(Controls):
 
     def operations(self) -> Calls:
         """Method, path and handler of each."""
-        state, ledger = self.state, self.state.ledger
+        state, call_log = self.state, self.state.call_log
         return (
             ("GET", "/state", lambda _call: state.as_json()),
             ("GET", "/addresses", lambda _call: state.addresses.as_json() if state.addresses else {}),
             ("POST", "/addon", self.set_addon),
             ("POST", "/clock", self.clock),
             ("POST", "/key", self.key),
-            ("GET", "/violations", lambda _call: {"violations": [item.as_json() for item in ledger.violations]}),
-            ("DELETE", "/violations", lambda _call: ledger.clear()),
-            ("GET", "/calls", lambda _call: ledger.totals()),
+            ("GET", "/violations", lambda _call: {"violations": [item.as_json() for item in call_log.violations]}),
+            ("DELETE", "/violations", lambda _call: call_log.clear()),
+            ("GET", "/calls", lambda _call: call_log.totals()),
             ("GET", "/calls/log", self.call_log),
             ("GET", "/faults", lambda _call: {name: faults.as_json() for name, faults in state.faults.items()}),
             ("PUT", "/faults/{system}", self.set_faults),
@@ -54,7 +54,7 @@ class SimulationControls(Controls):
     async def call_log(self, call: Call) -> Any:
         """Every call with its time; `?system=` narrows."""
         system = call.last("system")
-        return {"calls": [item.as_json() for item in self.state.ledger.calls if system in (None, item.system)]}
+        return {"calls": [item.as_json() for item in self.state.call_log.calls if system in (None, item.system)]}
 
     async def set_faults(self, call: Call) -> Any:
         """Change the switches of upgates, upp, uphance or key."""

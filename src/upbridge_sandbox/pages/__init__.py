@@ -57,4 +57,4 @@ def admin_app(context: Context) -> ASGIApp:
     }
     routes = [Operation(method, path, page) for method, path, page in pages]
     app = application([Mount(PREFIX, Forms(control_api(context), did_not_work)), *routes], errors)
-    return Recorded(app, system="admin", ledger=context.state.ledger, caller=lambda call: call.ip)
+    return Recorded(app, system="admin", call_log=context.state.call_log, caller=lambda call: call.ip)

@@ -26,7 +26,7 @@ class Pages(Controls):
 
     def page(self, title: str, template: str, status: int = 200, **values: Any) -> Response:
         """*template* with *values*."""
-        violations = self.state.ledger.violations
+        violations = self.state.call_log.violations
         text = _TEMPLATES.get_template(template).render(
             title=title, violations=violations, mails=len(self.state.mail_box.received), **values
         )

@@ -48,8 +48,8 @@ class TargetPages(Pages):
         """Every request that a published rule forbids, and how often each operation was called."""
         broken = [
             (item.at.strftime("%H:%M:%S"), item.system, item.as_json()["says"], item.request, item.detail)
-            for item in reversed(self.state.ledger.violations)
+            for item in reversed(self.state.call_log.violations)
         ]
-        counts = sorted(self.state.ledger.counts.items())
+        counts = sorted(self.state.call_log.counts.items())
         calls = [(*what, count) for what, count in counts if what[0] != "admin"]
         return self.page("Rules and calls", "violations.html", broken=broken, calls=calls)

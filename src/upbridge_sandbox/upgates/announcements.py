@@ -142,7 +142,7 @@ class Announcer(BackgroundCalls):
         answered = await self.post(hook.url, within=TIME_OUT, content=body, headers=headers)
         if answered.timed_out:
             outcome = "late"
-            self.state.ledger.violation("webhooks", "late-webhook-answer", f"POST {hook.event}", shop.name)
+            self.state.call_log.violation("webhooks", "late-webhook-answer", f"POST {hook.event}", shop.name)
         elif answered.response is None:
             outcome = "unreachable"
         else:

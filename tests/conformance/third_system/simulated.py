@@ -1,4 +1,4 @@
-"""A simulated Ledger: two operations over a book in memory, with the faults that every simulated system has."""
+"""A simulated Abacus: two operations over a book in memory, with the faults that every simulated system has."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +14,12 @@ from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.simulated import not_published, simulated
 from upbridge_sandbox.state import State
 
-KEY = "ledger-secret"
+KEY = "abacus-secret"
 
 
 @dataclass
 class Book:
-    """What Ledger holds for one account, by kind and key."""
+    """What Abacus holds for one account, by kind and key."""
 
     key: str = KEY
     pages: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -45,9 +45,9 @@ class Book:
             raise Refused(JSONResponse({"error": "unauthorized"}, 401))
 
 
-def ledger_api(state: State, book: Book) -> ASGIApp:
-    """The ASGI application of the simulated Ledger; its faults are `state.faults["ledger"]`."""
-    state.faults.setdefault("ledger", Faults())
+def abacus_api(state: State, book: Book) -> ASGIApp:
+    """The ASGI application of the simulated Abacus; its faults are `state.faults["abacus"]`."""
+    state.faults.setdefault("abacus", Faults())
     routes = [Operation("GET", "/account", book.account), Operation("PUT", "/{kind}/{key}", book.write)]
     app = application(routes, {HTTPException: not_published})
-    return simulated("ledger", app, state, caller=lambda call: call.ip, busy=too_many)
+    return simulated("abacus", app, state, caller=lambda call: call.ip, busy=too_many)

@@ -59,7 +59,7 @@ async def client(world: State, shop: Shop) -> AsyncIterator[UpgatesClient]:
         yield UpgatesClient(
             http=http, ledger=FakeLedger(), account=account, clock=utc_now, policy=HostPolicy(), on_moved=moved
         )
-    assert world.ledger.violations == []
+    assert world.call_log.violations == []
 
 
 async def every_product(client: UpgatesClient) -> list[Product]:

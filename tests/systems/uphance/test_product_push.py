@@ -266,7 +266,7 @@ async def setup(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Setup
         await made.connect()
         await made.read()
         yield made
-    assert world.ledger.violations == []
+    assert world.call_log.violations == []
 
 
 class TestWhatIsMade:
@@ -288,10 +288,10 @@ class TestWhatIsMade:
     async def test_once_made_and_read_nothing_more_is_asked_or_made(self, setup: Setup) -> None:
         await setup.deliver(product())
         await setup.read()
-        calls = len(setup.world.ledger.calls)
+        calls = len(setup.world.call_log.calls)
 
         assert isinstance(await setup.deliver(product()), Delivered)
-        assert len(setup.world.ledger.calls) == calls
+        assert len(setup.world.call_log.calls) == calls
 
     async def test_what_a_restored_database_has_forgotten_is_not_made_again(self, setup: Setup) -> None:
         """Its copy of the catalogue is as old as its links."""

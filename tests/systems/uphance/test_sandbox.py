@@ -177,7 +177,7 @@ async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
     assert len(references) == len(set(references))
     assert [key for key, one in outcomes.items() if isinstance(one, Delivered) and one.remark is not None] == []
     assert world.uphance.organisations[502].orders == {}
-    assert world.ledger.violations == []
+    assert world.call_log.violations == []
 
 
 @pytest.mark.situation("tax")
@@ -221,7 +221,7 @@ async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
 
     references = sorted(order["purchase_order_ref"] for order in organisation.orders.values())
     assert references == sorted(f"UPG-demo-{key}" for key in wanted)
-    assert "doubled-order" not in [violation.rule for violation in world.ledger.violations]
+    assert "doubled-order" not in [violation.rule for violation in world.call_log.violations]
 
 
 def _delivered(setup: Setup, order: Order) -> bool:

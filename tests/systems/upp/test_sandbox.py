@@ -110,7 +110,7 @@ async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: State, sho
 
     assert len(outcomes) == len(waiting) > 300
     assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
-    assert world.ledger.violations == []
+    assert world.call_log.violations == []
     there = {**tenant.products, **tenant.orders}
     assert there == {outcomes[one.key].remote_id: json.loads(one.body) for one in waiting}
 

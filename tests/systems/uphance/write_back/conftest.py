@@ -77,4 +77,4 @@ async def connected(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) ->
         watch.move(seconds=1)
         made.asked()
         yield made
-    assert world.ledger.violations == []
+    assert world.call_log.violations == []

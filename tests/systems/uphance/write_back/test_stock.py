@@ -605,7 +605,7 @@ async def test_a_spent_budget_blocks_what_it_was_spent_for(connected: ConnectedS
     connected.origin.tariff = Tariff(hour=0, day=0)
 
     await connected.poll()
-    connected.world.ledger.violations.clear()  # the first call learned of the limit
+    connected.world.call_log.violations.clear()  # the first call learned of the limit
 
     assert [(block.lane.name, block.priority) for block in await blocks(connected)] == [("push:upgates", 2)]
 

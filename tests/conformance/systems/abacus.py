@@ -1,4 +1,4 @@
-"""Ledger, the tests' own third system: a page for each order and each product on sale."""
+"""Abacus, the tests' own third system: a page for each order and each product on sale."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from upbridge_sandbox.seed.orders import CANCELED
 
 
 @dataclass
-class Ledger:
+class Abacus:
     """The account `demo`."""
 
-    system: str = "ledger"
+    system: str = "abacus"
 
     async def connect(self, testbed: Testbed) -> None:
-        typed = {"ledger_account": "demo", "ledger_key": testbed.book.key}
-        await testbed.service.connection_editor.connect(await testbed.shop(), "ledger", typed)
+        typed = {"abacus_account": "demo", "abacus_key": testbed.book.key}
+        await testbed.service.connection_editor.connect(await testbed.shop(), "abacus", typed)
 
     def happen(self, testbed: Testbed, seed: int) -> None:
         testbed.edits.many(testbed.origin, 25, seed)
@@ -35,8 +35,8 @@ class Ledger:
         testbed.book.refuse = set()
 
     def expire(self, testbed: Testbed) -> None:
-        """There are no tokens; what comes nearest is that Ledger has no time."""
-        testbed.world.faults["ledger"].busy_next = 1
+        """There are no tokens; what comes nearest is that Abacus has no time."""
+        testbed.world.faults["abacus"].busy_next = 1
 
     def lock_out(self, testbed: Testbed) -> None:
         testbed.book.key = "another"
@@ -47,7 +47,7 @@ class Ledger:
 
 def _orders(origin: Origin, pages: dict[tuple[str, str], Json]) -> Verdict:
     held = {key: page for (kind, key), page in pages.items() if kind == "orders"}
-    verdict = Verdict("orders → Ledger", copies=len(held))
+    verdict = Verdict("orders → Abacus", copies=len(held))
     for number, order in origin.orders.items():
         page = held.get(number)
         if order["status_id"] == CANCELED:
@@ -69,7 +69,7 @@ def _page(order: Json) -> Json:
 
 def _products(origin: Origin, pages: dict[tuple[str, str], Json]) -> Verdict:
     held = {key: page for (kind, key), page in pages.items() if kind == "products"}
-    verdict = Verdict("products → Ledger", copies=len(held))
+    verdict = Verdict("products → Abacus", copies=len(held))
     on_sale = dict(_on_sale(origin))
     verdict.origins = len(on_sale)
     for key, title in on_sale.items():
@@ -91,4 +91,4 @@ def _on_sale(origin: Origin) -> Iterator[tuple[str, str]]:
             yield str(product["product_id"]), titles[origin.market.language]
 
 
-SIDE: Side = Ledger()
+SIDE: Side = Abacus()

@@ -1,10 +1,10 @@
-"""Ledger as a target: what it should hold of an order or a product (pure), and how that is sent."""
+"""Abacus as a target: what it should hold of an order or a product (pure), and how that is sent."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import timedelta
 from json import loads
 
-from tests.conformance.third_system.ledger.client import LedgerClient
+from tests.conformance.third_system.abacus.client import AbacusClient
 from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import Rejected
 from upbridge.domain.delivery import (
@@ -24,26 +24,26 @@ from upbridge.systems.base import Links, MappingContext, UniqueName
 from upbridge.systems.connecting import Tools, Vault
 
 
-class LedgerTarget:
+class AbacusTarget:
     """`base.Target`."""
 
-    system = "ledger"
+    system = "abacus"
 
     def __init__(self, tools: Tools, base_url: str) -> None:
         self._tools = tools
         self._base = base_url
 
     def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
-        """Ledger knows the shop's ids, so two products may have one code."""
+        """Abacus knows the shop's ids, so two products may have one code."""
         del shop_settings
         return None
 
     def order_policy(self, context: MappingContext) -> OrderPolicy:
         """Every order of the last year."""
         return OrderPolicy(
-            enabled=context.settings.yes("ledger.send"),
+            enabled=context.settings.yes("abacus.send"),
             since=context.connection.connected_at - timedelta(days=365),
-            origins=context.settings.get("ledger.origins"),
+            origins=context.settings.get("abacus.origins"),
         )
 
     def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
@@ -52,7 +52,7 @@ class LedgerTarget:
             if self.order_policy(context).judge(entity, context.facts) is Eligibility.SENT:
                 page = {"number": entity.order_number, "status": entity.status_id, "lines": len(entity.lines)}
                 yield DesiredDocument("order", entity.key, entity.key, canonical(page))
-        elif entity.active and context.settings.yes("ledger.send"):
+        elif entity.active and context.settings.yes("abacus.send"):
             text = entity.text(context.facts.default_language)
             page = {"id": entity.product_id, "title": text.title if text is not None else None, "on_sale": True}
             yield DesiredDocument("product", entity.key, entity.key, canonical(page))
@@ -66,18 +66,18 @@ class LedgerTarget:
     async def push(
         self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
-        """Write one after the other; what Ledger refuses waits for a person, and stops no other.
+        """Write one after the other; what Abacus refuses waits for a person, and stops no other.
 
         Raises `LoginRefused`, `Throttled`, `Unreachable` for what concerns the whole connection.
         """
         del context, links
-        key = (await vault.secret())["ledger_key"]
-        client = LedgerClient(self._tools.http, self._base, key, self._tools.clock)
+        key = (await vault.secret())["abacus_key"]
+        client = AbacusClient(self._tools.http, self._base, key, self._tools.clock)
         for document in documents:
             try:
                 await client.write(document.kind, document.key, document.body)
             except Rejected as refusal:
-                yield [(document, Parked(Issue("ledger.refused", {"said": str(refusal)})))]
+                yield [(document, Parked(Issue("abacus.refused", {"said": str(refusal)})))]
             else:
                 keep = document.body if document.kind == "product" else None
                 yield [(document, Delivered(remote_id=document.key, keep=keep))]

@@ -1,4 +1,4 @@
-"""The calls to Ledger: `PUT /<kind>s/<key>`, with the key of the account. Repeating one is safe."""
+"""The calls to Abacus: `PUT /<kind>s/<key>`, with the key of the account. Repeating one is safe."""
 
 from datetime import timedelta
 
@@ -14,15 +14,15 @@ from upbridge.systems.http.transport import Remote
 _PAUSE = timedelta(seconds=60)
 
 
-class LedgerClient:
-    """Speaks to Ledger for one account.
+class AbacusClient:
+    """Speaks to Abacus for one account.
 
     Every method raises `LoginRefused` (the key does not work), `Throttled` (and until when), `Unreachable` (no
     usable answer: repeat later), or `Rejected` for the one thing that was sent.
     """
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, key: str, clock: Clock) -> None:
-        self._remote = Remote("ledger", http, clock)
+        self._remote = Remote("abacus", http, clock)
         self._base = base_url
         self._key = key
         self._clock = clock

@@ -82,7 +82,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Ledger:
+class CallLog:
     """The calls and violations of one sandbox."""
 
     clock: Callable[[], datetime]

@@ -1,0 +1,1 @@
+"""Abacus: a book of a shop's orders and products. Nothing comes back from it."""

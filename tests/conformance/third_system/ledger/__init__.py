@@ -1,1 +1,0 @@
-"""Ledger: a book of a shop's orders and products. Nothing comes back from it."""
