@@ -30,6 +30,17 @@ _SEND, _STOCK, _SHIPMENTS, _CREATE = (
 )
 #: What stock and shipments are written to.
 _SHOP = PLATFORM
+#: Which parameter of the shop's variants says their colour, or their size, when a product is made.
+_PARAMETER = Setting(
+    type=Text(),
+    default=None,
+    affects=_UPHANCE,
+    rereads=("product",),
+    group="goods",
+    under=_CREATE,
+    offers=ShopList.PARAMETERS,
+    beyond=True,
+)
 
 SETTINGS: Declared = {
     _SEND: Setting(type=YesNo(), default=True, affects=_UPHANCE, rereads=("order",), group="orders"),
@@ -68,26 +79,8 @@ SETTINGS: Declared = {
         needs=("uphance.color_parameter", "uphance.size_parameter"),
         group="goods",
     ),
-    "uphance.color_parameter": Setting(
-        type=Text(),
-        default=None,
-        affects=_UPHANCE,
-        rereads=("product",),
-        group="goods",
-        under=_CREATE,
-        offers=ShopList.PARAMETERS,
-        beyond=True,
-    ),
-    "uphance.size_parameter": Setting(
-        type=Text(),
-        default=None,
-        affects=_UPHANCE,
-        rereads=("product",),
-        group="goods",
-        under=_CREATE,
-        offers=ShopList.PARAMETERS,
-        beyond=True,
-    ),
+    "uphance.color_parameter": _PARAMETER,
+    "uphance.size_parameter": _PARAMETER,
     "uphance.warehouse": Setting(
         type=Text(), default=None, affects=_UPHANCE, group="delivery", offers="warehouses", beyond=True
     ),
