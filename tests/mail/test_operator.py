@@ -200,6 +200,17 @@ async def test_a_disk_that_fills_up_is_told_by_its_own_machine_alone(host: Host)
     assert await host.subjects(full, rounds=3) == ["Upbridge: over: The disk of full is nearly full"]
 
 
+async def test_the_disk_of_a_machine_that_is_no_more_is_over_after_a_day(host: Host) -> None:
+    host.disk = Disk(40 * GB, 1000 * GB)
+    assert len(await host.subjects(host.watch("gone"))) == 1
+    host.disk = Disk(500 * GB, 1000 * GB)
+    here = host.watch("here")
+    host.time.move(hours=23)
+    assert await host.subjects(here, rounds=3) == []
+    host.time.move(hours=2)
+    assert await host.subjects(here, rounds=3) == ["Upbridge: over: The disk of gone is nearly full"]
+
+
 @pytest.mark.parametrize("schema", ["0001", "9999"])
 async def test_a_schema_that_this_version_cannot_run_on_is_told_after_the_time_of_an_upgrade(
     host: Host, schema: str, make_shop: MakeShop

@@ -40,6 +40,7 @@ _SERVICE = frozenset(
         "environment",
         "expose",
         "healthcheck",
+        "hostname",
         "image",
         "labels",
         "logging",

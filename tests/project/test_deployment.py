@@ -144,6 +144,10 @@ class TestCompose:
         assert SERVICES.keys() == {"postgres", "migrate", "web", "worker", "backup", "caddy"}
         assert OURS == ["migrate", "web", "worker"]
 
+    def test_a_container_that_is_made_anew_has_the_name_that_the_mails_know(self) -> None:
+        """It alone can say that its disk is not full any more (`mail/operator.py`)."""
+        assert {SERVICES[name].get("hostname") for name in OURS} == {"upbridge"}
+
     @pytest.mark.parametrize("name", OURS)
     def test_its_commands_exist(self, name: str) -> None:
         assert documents.command_complaint(SERVICES[name]["command"]) is None

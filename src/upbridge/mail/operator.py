@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 NO_WORKER = timedelta(minutes=2)
 #: A schema that this version cannot run on is the usual state in the middle of an upgrade.
 UPGRADE = timedelta(minutes=2)
+#: A machine whose disk was nearly full has not looked for so long: it is no more.
+MACHINE_GONE = timedelta(days=1)
 #: More mails than this in a day help no operator.
 MOST_A_DAY = 50
 _NO_KEY_OPENS_IT = "none of UPBRIDGE_ENCRYPTION_KEYS opens it any more (see `upbridge keys check`)."
@@ -78,19 +80,20 @@ class OperatorWatch:
         async with self.post.engine.begin() as tx:
             if not await notices.my_turn(tx, "operator"):
                 return
-            known = [one for one in await notices.of_operator(tx) if self._mine(one.cause, usable=problem is None)]
+            notes = await notices.of_operator(tx)
+            known = [one for one in notes if self._mine(one, now, usable=problem is None)]
             told = {one.cause for one in known if one.told_at is not None}
             causes = [_schema(problem)] if problem is not None else await self._causes(tx, told, now)
             found = compare(known, {one.name: one for one in causes}, digest(self.to), now)
             await self._tell(tx, found, now)
 
-    def _mine(self, cause: str, *, usable: bool) -> bool:
-        """Whether this process can say that *cause* is over. On a schema that is not ours it reads no other
-        table."""
-        kind, _, whose = cause.partition(":")
+    def _mine(self, notice: Notice, now: datetime, *, usable: bool) -> bool:
+        """Whether this process can say that it is over. On a schema that is not ours it reads no other table. For
+        a machine that has not looked for a day, any other one can."""
+        kind, _, whose = notice.cause.partition(":")
         if kind == "schema":
             return whose == HEAD
-        return usable and (kind != "disk" or whose == self.host)
+        return usable and (kind != "disk" or whose == self.host or now - notice.seen_at >= MACHINE_GONE)
 
     async def _causes(self, tx: AsyncConnection, told: set[str], now: datetime) -> list[Cause]:
         found = [_suspended(key, reason) for key, reason in await shops.suspended(tx)]
