@@ -28,8 +28,9 @@ from upbridge.systems.http.transport import Remote, http_client
 
 __all__ = ["Finding", "examine"]
 
-LONGEST = 10.0
-"""Seconds for each part of the examination; a process starts and ends within five more."""
+LONGEST = 8.0
+"""Seconds for each part of the examination. A process starts in a second, and a driver that was left behind waits
+for five."""
 
 
 async def examine(
