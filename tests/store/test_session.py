@@ -37,7 +37,7 @@ async def of_the_engine(url: str) -> str:
 
 
 async def of_the_inbox(url: str) -> str:
-    pool = InboxPool(url, statement_seconds=0.45)
+    pool = InboxPool(url, statement_seconds=0.45, lock_seconds=0.03)
     try:
         return str(await pool.value(QUERY.encode(), {}))
     finally:

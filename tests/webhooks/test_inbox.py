@@ -130,6 +130,33 @@ class TestStoring:
         counts = await rows("SELECT count(*) AS n FROM changes GROUP BY shop_id, source ORDER BY 1")
         assert [row.n for row in counts] == [1, 30, 50]
 
+    async def test_what_comes_at_once_for_many_shops_is_one_commit_and_a_gone_shop_harms_none(
+        self, store: Store, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_ids, gone = [await make_shop() for _ in range(12)], await make_shop(state="uninstalled")
+
+        came = await asyncio.gather(
+            *(store(shop_id, "2") for shop_id in shop_ids),
+            store(gone),
+            return_exceptions=True,
+        )
+
+        assert [type(one) for one in came if one is not None] == [NotFound]
+        kept = await rows("SELECT shop_id, xmin::text AS written FROM deliveries")
+        assert {row.shop_id for row in kept} == set(shop_ids)
+        assert len({row.written for row in kept}) == 1
+        assert {row.shop_id for row in await rows("SELECT shop_id FROM changes")} == set(shop_ids)
+
+    async def test_an_old_and_a_new_address_of_a_shop_may_name_the_same_thing_at_once(
+        self, store: Store, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_id = await make_shop()
+
+        await asyncio.gather(store(shop_id), *(store(shop_id, "2", generation=number % 2) for number in range(4)))
+
+        assert len(await rows("SELECT FROM deliveries")) == 5
+        assert [row.key for row in await rows("SELECT key FROM changes ORDER BY key")] == ["1", "2"]
+
     @pytest.mark.rule("R39")
     async def test_bodies_of_five_thousand_records_are_not_put_together(
         self, store: Store, rows: Rows, make_shop: MakeShop
@@ -199,6 +226,21 @@ class TestWhatCannotBeStored:
 
         await accepted(store, shop_id)
         assert await rows("SELECT key FROM changes")
+
+    @pytest.mark.deadline
+    @pytest.mark.rule("R37")
+    async def test_keeps_no_other_shop_waiting(
+        self, store: Store, rows: Rows, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        locked, others = await make_shop(), [await make_shop() for _ in range(5)]
+        await store(locked)
+        async with engine.begin() as tx:
+            await tx.execute(text("SELECT FROM changes FOR UPDATE"))
+            waits = asyncio.create_task(how_long(store(locked)))
+            await asyncio.gather(*(accepted(store, shop_id) for shop_id in others))
+            assert await waits > DEADLINE * 0.9
+
+        assert {row.shop_id for row in await rows("SELECT shop_id FROM changes")} == {locked, *others}
 
     @pytest.mark.deadline
     @pytest.mark.rule("R37")

@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    FromClause,
     RowMapping,
     Select,
     Subquery,
+    and_,
     case,
     column,
     delete,
@@ -410,11 +412,12 @@ async def failed_webhooks(tx: AsyncConnection) -> list[FailedWebhook]:
     return [FailedWebhook(*row) for row in await tx.execute(query)]
 
 
-def listening(shop_id: ColumnElement[UUID], generation: ColumnElement[int]) -> CTE:
-    """The shop, if a webhook of it is still worth storing and came to an address that is still taken: id."""
+def listening(asked: FromClause) -> CTE:
+    """The rows of *asked* whose shop (id) still has webhooks worth storing and still takes what comes to its
+    addresses of that generation; with all their columns."""
     states = [constant(state) for state in LISTENING]
-    taken = table.c.webhooks_taken_from <= generation
-    return select(table.c.id).where(table.c.id == shop_id, table.c.state.in_(states), taken).cte("listening")
+    taken = and_(table.c.state.in_(states), table.c.webhooks_taken_from <= asked.c.generation)
+    return select(*asked.c).join(table, and_(table.c.id == asked.c.id, taken)).cte("listening")
 
 
 async def renew_webhooks(tx: AsyncConnection, shop_id: ShopId) -> None:

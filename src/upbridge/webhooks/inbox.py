@@ -1,16 +1,19 @@
 """Store deliveries: one committed write, well inside Upgates' second (R36, R37).
 
-    delivery ──► waits for its shop's turn ──► one statement with all that waits ──► committed ──► 204
-                                 └── not committed after DEADLINE ──► 503, even if it is committed later
+    small ──► one statement with all that waits, of all shops ──────────► committed ──► 204
+                    └── a row is locked, or it fails ──┐
+    large ──► one statement after the other, by shop ◄─┘
+                    └── not committed after DEADLINE ──► 503, even if it is committed later
 
-A shop's deliveries are written one statement after the other, and what comes while one is under way goes together
-in the next: a bulk edit costs few commits, a single delivery does not wait, and a shop whose rows are locked keeps
-no other shop waiting (docs/decisions/0008). Upgates treats a time-out as delivered, so a late answer loses the
-event: an answer never waits longer than `DEADLINE`, not even for a late attempt to be cancelled.
+What comes while a statement is under way goes together in the next: a bulk edit, or a busy hour of many shops,
+costs few commits, and a single delivery does not wait. A shop whose rows are locked is written apart from the
+others, and so are large bodies: they keep no other shop waiting (docs/decisions/0008). Upgates treats a time-out
+as delivered, so a late answer loses the event: an answer never waits longer than `DEADLINE`, not even for a late
+attempt to be cancelled.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -31,7 +34,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -42,18 +44,23 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, deliveries, gatherings, shops
 from upbridge.store.changes import PURPOSES, Kind, Origin
 from upbridge.store.sql import for_driver
-from upbridge.webhooks.connection_pool import InboxPool
+from upbridge.webhooks.connection_pool import SIZE, InboxPool
 from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
 from upbridge.webhooks.quotas import Quotas
 
 DEADLINE = 0.45
 """Seconds for everything that touches the database; half a second is promised for the whole answer."""
+LOCK = 0.03
+"""Seconds that deliveries of several shops wait for a lock that one of them needs."""
 PAUSE = 0.1
 """Seconds for which deliveries over a shop's quota wait for each other."""
 LONGEST = timedelta(hours=1, minutes=1)
 """No gathering lasts longer (`rate_limits.pace`): a later end is from a clock that was wrong, so it is over."""
 MOST = 64
 """Deliveries in one statement; and no more records than one delivery may have."""
+
+FEW = 100
+"""Records of a delivery that goes together with those of other shops; one with more takes the database long."""
 
 _WARM = 4
 #: Between the parts of a list, and between lists; no key holds one (`parsing` takes printable ones only).
@@ -83,46 +90,72 @@ class Stored(IntEnum):
 
 
 def _statement() -> bytes:
-    """Store deliveries and mark what they announce, if their shop listens; returns `Stored`.
+    """Store deliveries and mark what they announce, if their shop listens; returns `Stored` by the place of each
+    line whose shop does.
 
     Composed of what the owners of the tables export, once; it is executed without SQLAlchemy.
     """
-    listening = shops.listening(bindparam("shop_id", type_=Uuid), bindparam("generation", type_=Integer))
-    source = bindparam("source", type_=Text)
+    numbers, ids = ARRAY(Integer), ARRAY(Uuid)
+    line = (
+        func.unnest(cast(_list("shop_ids"), ids), cast(_list("generations"), numbers), _list("sources"))
+        .table_valued(
+            column("id", Uuid), column("generation", Integer), column("source", Text), with_ordinality="place"
+        )
+        .render_derived(name="line")
+    )
+    listening = shops.listening(line)
     now, latest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "latest"))
-    numbers = ARRAY(Integer)
     named = _split(bindparam("named", type_=Text), _BETWEEN_LISTS)
     one = (
-        func.unnest(_list("events"), cast(_list("records"), numbers), named)
-        .table_valued(column("event", Text), column("records", Integer), column("keys", Text))
+        func.unnest(cast(_list("lines"), numbers), _list("events"), cast(_list("records"), numbers), named)
+        .table_valued(
+            column("place", Integer), column("event", Text), column("records", Integer), column("keys", Text)
+        )
         .render_derived(name="one")
     )
     mark = (
-        func.unnest(_list("kinds"), _list("keys"), _list("origins"), cast(_list("priorities"), numbers))
-        .table_valued(*(column(name, Text) for name in ("kind", "key", "origin")), column("priority", Integer))
+        func.unnest(
+            cast(_list("marked"), numbers),
+            *(_list(name) for name in ("kinds", "keys", "origins")),
+            cast(_list("priorities"), numbers),
+        )
+        .table_valued(
+            column("place", Integer),
+            *(column(name, Text) for name in ("kind", "key", "origin")),
+            column("priority", Integer),
+        )
         .render_derived(name="mark")
     )
     announced_by, until = gatherings.beside(
-        listening.join(mark, true()), shop_id=listening.c.id, source=source, priority=mark.c.priority
+        listening.join(mark, mark.c.place == listening.c.place),
+        shop_id=listening.c.id,
+        source=listening.c.source,
+        priority=mark.c.priority,
     )
     announced = (
         select(
             listening.c.id.label("shop_id"),
-            source.label("source"),
-            mark,
+            listening.c.source,
+            *(mark.c[name] for name in ("kind", "key", "origin", "priority")),
             now.label("hinted_at"),
             case((until.between(now, latest), until), else_=now).label("due_at"),
         )
         .select_from(announced_by)
+        # In order, so that two writers cannot deadlock.
+        .order_by(listening.c.id, listening.c.source, mark.c.kind, mark.c.key)
         .cte("announced")
     )
     keys = func.coalesce(_split(one.c["keys"], _BETWEEN), _NO_KEYS)
-    stored = deliveries.adding(select(listening.c.id, source, one.c.event, one.c.records, keys, now))
+    kept = listening.join(one, one.c.place == listening.c.place)
+    stored = deliveries.adding(
+        select(listening.c.id, listening.c.source, one.c.event, one.c.records, keys, now).select_from(kept)
+    )
     marked = changes.marking(select(announced))
-    at_once = select(announced).where(announced.c.due_at <= now).exists()
+    theirs = (announced.c.shop_id == listening.c.id, announced.c.source == listening.c.source)
+    at_once = select(announced).where(*theirs, announced.c.due_at <= now).exists()
     due, gathered = (literal_column(str(int(outcome)), Integer) for outcome in (Stored.DUE, Stored.GATHERED))
     whole = (
-        select(func.count() * case((at_once, due), else_=gathered))
+        select(func.json_object_agg(listening.c.place, case((at_once, due), else_=gathered)))
         .select_from(listening)
         .add_cte(stored.cte("delivered"))
         .add_cte(marked.cte("marked"))
@@ -135,7 +168,7 @@ _STORE = _statement()
 
 def inbox_engine(conninfo: str) -> InboxPool:
     """Connections of its own, so that no page and no job can keep a webhook waiting for one."""
-    return InboxPool(conninfo, statement_seconds=DEADLINE)
+    return InboxPool(conninfo, statement_seconds=DEADLINE, lock_seconds=LOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +200,10 @@ class Inbox:
         self._pool = engine
         self._clock = clock
         self._announce = announce
-        self._waiting: dict[_Line, list[_Delivery]] = {}
+        self._waiting: list[tuple[_Line, _Delivery]] = []
+        self._writing = False
+        self._apart: dict[_Line, list[_Delivery]] = {}
+        self._apart_at_once = asyncio.Semaphore(SIZE - 1)  # one connection is for all others
         self._writers: set[asyncio.Task[None]] = set()
         self._together: dict[_Line, asyncio.Task[None]] = {}
         self.quotas = Quotas()
@@ -179,7 +215,7 @@ class Inbox:
         """
         nobody = _Line(ShopId(UUID(int=0)), 0, "")
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        values = self._values(nobody, [_Delivery("", ChangedKeys({}, records=0), stored)])
+        values = self._values({nobody: [_Delivery("", ChangedKeys({}, records=0), stored)]})
         try:
             await asyncio.gather(*(self._pool.value(_STORE, values) for _ in range(_WARM)))
         except psycopg.Error as error:
@@ -230,73 +266,138 @@ class Inbox:
             raise NotFound("no shop listens at this address")
 
     def _enqueue(self, line: _Line, delivery: _Delivery) -> None:
-        if line in self._waiting:  # its writer is at work and comes back for more
-            self._waiting[line].append(delivery)
-            return
-        self._waiting[line] = [delivery]
-        writer = asyncio.create_task(self._write(line))
-        self._writers.add(writer)
-        writer.add_done_callback(self._writers.discard)
+        if line in self._apart:  # its writer is at work and comes back for more
+            self._apart[line].append(delivery)
+        elif delivery.hints.records > FEW:
+            self._write_apart(line, [delivery])
+        else:
+            self._waiting.append((line, delivery))
+            if not self._writing:
+                self._writing = True
+                self._start(self._write())
 
-    async def _write(self, line: _Line) -> None:
-        """Store what waits in *line*, and what comes meanwhile, until nothing does."""
+    def _start(self, writer: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(writer)
+        self._writers.add(task)
+        task.add_done_callback(self._writers.discard)
+
+    async def _write(self) -> None:
+        """Store what waits, and what comes meanwhile, until nothing does."""
         try:
-            while batch := self._take(line):
+            while lines := self._take():
                 try:
-                    outcome = Stored(await self._pool.value(_STORE, self._values(line, batch)))
+                    await self._put(lines)
                 except (psycopg.Error, OSError) as error:
-                    _fail(batch, f"the delivery could not be stored: {reason_of(error)}")
-                else:
-                    for one in batch:
-                        if not one.stored.done():
-                            one.stored.set_result(outcome is not Stored.NO_SHOP_LISTENS)
-                    if outcome is Stored.DUE:
-                        self._announce(line.shop_id, line.source)
+                    if getattr(error, "sqlstate", None) is None:  # there is no server, for none of them
+                        for batch in lines.values():
+                            _fail(batch, _why(error))
+                        continue
+                    # A row of one of them is locked, most likely: now only its own shop waits for it.
+                    for line, batch in lines.items():
+                        self._write_apart(line, [*batch, *(one for other, one in self._waiting if other == line)])
+                    self._waiting = [(line, one) for line, one in self._waiting if line not in lines]
         finally:
-            del self._waiting[line]
+            self._writing = False
 
-    def _take(self, line: _Line) -> list[_Delivery]:
+    def _take(self) -> dict[_Line, list[_Delivery]]:
         """The oldest that still wait for an answer, as many as fit into one statement."""
-        waiting = [one for one in self._waiting[line] if not one.stored.done()]
-        records, count = 0, 0
-        for one in waiting[:MOST]:
-            records += one.hints.records
-            if count and records > MAX_RECORDS:
-                break
-            count += 1
-        self._waiting[line] = waiting[count:]
-        return waiting[:count]
+        waiting = [(line, one) for line, one in self._waiting if not one.stored.done()]
+        fitting = _fitting([one for _, one in waiting])
+        self._waiting = waiting[fitting:]
+        lines: dict[_Line, list[_Delivery]] = {}
+        for line, one in waiting[:fitting]:
+            lines.setdefault(line, []).append(one)
+        return lines
 
-    def _values(self, line: _Line, batch: Sequence[_Delivery]) -> Mapping[str, Any]:
-        # In order, so that two writers cannot deadlock.
-        marks: dict[tuple[str, str], str] = {}
-        for one in batch:
-            for kind, keys in one.hints.keys.items():
-                origin = Origin.DELETION if one.hints.deletes else Origin.WEBHOOK
-                for key in keys:
-                    marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
-        rows = sorted(marks.items())
-        quota, kept = self.quotas.of(line.shop_id), []
-        for one in batch:
-            named = _named(one.hints)
-            keep, with_names = quota.keeps(len(named))
-            if keep:
-                kept.append((one, _SEPARATOR.join(named) if with_names else ""))
+    def _write_apart(self, line: _Line, deliveries: list[_Delivery]) -> None:
+        if line in self._apart:
+            self._apart[line] += deliveries
+        else:
+            self._apart[line] = deliveries
+            self._start(self._write_line(line))
+
+    async def _write_line(self, line: _Line) -> None:
+        """Store what waits in *line*, and what comes meanwhile, until nothing does; wait for locks."""
+        try:
+            while batch := self._take_apart(line):
+                try:
+                    async with self._apart_at_once:
+                        await self._put({line: batch}, patient=True)
+                except (psycopg.Error, OSError) as error:
+                    _fail(batch, _why(error))
+        finally:
+            del self._apart[line]
+
+    def _take_apart(self, line: _Line) -> list[_Delivery]:
+        waiting = [one for one in self._apart[line] if not one.stored.done()]
+        fitting = _fitting(waiting)
+        self._apart[line] = waiting[fitting:]
+        return waiting[:fitting]
+
+    async def _put(self, lines: Mapping[_Line, Sequence[_Delivery]], *, patient: bool = False) -> None:
+        """Write *lines* in one statement and tell who waits. Raises what `InboxPool.value` raises."""
+        outcomes = await self._pool.value(_STORE, self._values(lines), patient=patient) or {}
+        for place, (line, batch) in enumerate(lines.items(), start=1):
+            outcome = Stored(outcomes.get(str(place), Stored.NO_SHOP_LISTENS))
+            for one in batch:
+                if not one.stored.done():
+                    one.stored.set_result(outcome is not Stored.NO_SHOP_LISTENS)
+            if outcome is Stored.DUE:
+                self._announce(line.shop_id, line.source)
+
+    def _values(self, lines: Mapping[_Line, Sequence[_Delivery]]) -> Mapping[str, Any]:
+        kept: list[tuple[int, _Delivery, str]] = []
+        marks: list[tuple[int, str, str, str]] = []
+        for place, (line, batch) in enumerate(lines.items(), start=1):
+            quota = self.quotas.of(line.shop_id)
+            for one in batch:
+                named = _named(one.hints)
+                keep, with_names = quota.keeps(len(named))
+                if keep:
+                    kept.append((place, one, _SEPARATOR.join(named) if with_names else ""))
+            marks += [(place, kind, key, origin) for (kind, key), origin in _marks(batch).items()]
         now = self._clock()
         return {
-            "shop_id": line.shop_id,
-            "generation": line.generation,
-            "source": line.source,
-            "events": _SEPARATOR.join([one.event for one, _ in kept]),
-            "records": _SEPARATOR.join([str(one.hints.records) for one, _ in kept]),
-            "named": _LISTS.join([named for _, named in kept]),
+            "shop_ids": _SEPARATOR.join([str(line.shop_id) for line in lines]),
+            "generations": _SEPARATOR.join([str(line.generation) for line in lines]),
+            "sources": _SEPARATOR.join([line.source for line in lines]),
+            "lines": _SEPARATOR.join([str(place) for place, _, _ in kept]),
+            "events": _SEPARATOR.join([one.event for _, one, _ in kept]),
+            "records": _SEPARATOR.join([str(one.hints.records) for _, one, _ in kept]),
+            "named": _LISTS.join([named for _, _, named in kept]),
             "now": now,
             "latest": now + LONGEST,
-            "kinds": _SEPARATOR.join([kind for (kind, _), _ in rows]),
-            "keys": _SEPARATOR.join([key for (_, key), _ in rows]),
-            "origins": _SEPARATOR.join([origin for _, origin in rows]),
-            "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for (kind, _), _ in rows]),
+            "marked": _SEPARATOR.join([str(place) for place, _, _, _ in marks]),
+            "kinds": _SEPARATOR.join([kind for _, kind, _, _ in marks]),
+            "keys": _SEPARATOR.join([key for _, _, key, _ in marks]),
+            "origins": _SEPARATOR.join([origin for _, _, _, origin in marks]),
+            "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for _, kind, _, _ in marks]),
         }
+
+
+def _marks(batch: Sequence[_Delivery]) -> dict[tuple[str, str], str]:
+    """What *batch* announces, by kind and key, and by what."""
+    marks: dict[tuple[str, str], str] = {}
+    for one in batch:
+        for kind, keys in one.hints.keys.items():
+            origin = Origin.DELETION if one.hints.deletes else Origin.WEBHOOK
+            for key in keys:
+                marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
+    return marks
+
+
+def _fitting(waiting: Sequence[_Delivery]) -> int:
+    """How many of them, the first first, fit into one statement."""
+    records = 0
+    for count, one in enumerate(waiting[:MOST]):
+        records += one.hints.records
+        if count and records > MAX_RECORDS:
+            return count
+    return len(waiting[:MOST])
+
+
+def _why(error: Exception) -> str:
+    return f"the delivery could not be stored: {reason_of(error)}"
 
 
 def _named(hints: ChangedKeys) -> Sequence[str]:
