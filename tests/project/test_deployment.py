@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.project import documents
 from tests.project.documents import TOP
@@ -138,7 +139,32 @@ class TestImage:
         assert all((TOP / name).exists() for name in sources)
 
 
+def _compose() -> list[str] | None:
+    """Docker's own reader of compose files, where one is here; the first one does not know the key `name`."""
+    if shutil.which("docker"):
+        asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+        if asked.returncode == 0:
+            return ["docker", "compose"]
+    return ["docker-compose"] if shutil.which("docker-compose") else None
+
+
 class TestCompose:
+    @pytest.mark.skipif(_compose() is None, reason="needs docker compose")
+    def test_docker_compose_takes_it_with_the_example_filled_in(self, tmp_path: Path) -> None:
+        program, text = _compose() or [], (TOP / "docker-compose.yml").read_text()
+        if program == ["docker-compose"]:
+            text = text.replace("\nname: upbridge\n", "\n")
+        (tmp_path / "docker-compose.yml").write_text(text)
+        filled = (TOP / ".env.example").read_text().replace("POSTGRES_PASSWORD=", "POSTGRES_PASSWORD=x", 1)
+        (tmp_path / ".env").write_text(filled)
+
+        done = subprocess.run(
+            [*program, "--profile", "backup", "config"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert set(yaml.safe_load(done.stdout)["services"]) == SERVICES.keys()
+
     @pytest.mark.rule("R1")
     def test_it_has_database_migration_web_worker_and_tls(self) -> None:
         assert SERVICES.keys() == {"postgres", "migrate", "web", "worker", "backup", "caddy"}
