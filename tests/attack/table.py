@@ -6,6 +6,9 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
+import httpx
+import psycopg
+
 from tests.attack.fuzzing import DAMAGED, FUZZ, damaged_answers, fuzzed
 from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
@@ -70,8 +73,12 @@ async def _tried(name: str, here: Testbed, scale: Scale, seed: int, tries: int) 
         share = _SENT_AGAIN if number else 1
         try:
             verdict = await ATTACKS[name](here, replace(scale, fuzzed=int(scale.fuzzed * share)), seed)
-        except Failed as failed:  # the other rows are worth their while all the same
-            return Verdict(name, {}, [str(failed)])
+        except (
+            Failed,
+            httpx.HTTPError,
+            psycopg.Error,
+        ) as failed:  # the other rows are worth their while all the same
+            return Verdict(name, {}, [f"{type(failed).__name__}: {failed}"])
         before = verdict = verdict if before is None else again(before, verdict)
         if verdict.broken or not verdict.slow:
             break

@@ -58,8 +58,22 @@ def test_a_run_that_is_ended_keeps_the_rows_that_it_has_made(tmp_path: Path) -> 
 
 
 def test_what_a_fuzzer_sent_before_it_was_measured_again_counts() -> None:
-    cells = {"sent": 900, "statuses": {"404": 900}, "held_ms": 20.0, "memory_mib": [150, 151], "p99_ms": 300.0}
-    anew = {"sent": 90, "statuses": {"404": 89, "400": 1}, "held_ms": 2.0, "memory_mib": [152, 153], "p99_ms": 9.0}
+    cells = {
+        "sent": 900,
+        "statuses": {"404": 900},
+        "held_ms": 20.0,
+        "held_by": "a",
+        "memory_mib": [150, 151],
+        "p99_ms": 300.0,
+    }
+    anew = {
+        "sent": 90,
+        "statuses": {"404": 89, "400": 1},
+        "held_ms": 2.0,
+        "held_by": "b",
+        "memory_mib": [152, 153],
+        "p99_ms": 9.0,
+    }
 
     found = again(Verdict("one", cells, [], ["p99 above 100 ms"]), Verdict("one", anew))
 
@@ -67,6 +81,7 @@ def test_what_a_fuzzer_sent_before_it_was_measured_again_counts() -> None:
         "sent": 990,
         "statuses": {"400": 1, "404": 989},
         "held_ms": 20.0,
+        "held_by": "a",
         "memory_mib": [150, 153],
         "p99_ms": 9.0,
     }

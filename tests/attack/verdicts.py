@@ -111,7 +111,10 @@ def again(before: Verdict, now: Verdict) -> Verdict:
     kept = {
         "sent": before.cells["sent"] + now.cells["sent"],
         "statuses": dict(sorted(statuses.items())),
-        "held_ms": max(before.cells["held_ms"], now.cells["held_ms"]),
+        **max(
+            ({name: one.cells[name] for name in ("held_ms", "held_by")} for one in (before, now)),
+            key=lambda held: held["held_ms"],
+        ),
         "memory_mib": [before.cells["memory_mib"][0], now.cells["memory_mib"][1]],
     }
     return replace(now, cells={**now.cells, **kept})
@@ -123,14 +126,16 @@ def too_long(found: Attacked) -> list[str]:
     return held[:2]
 
 
-def spent(found: Attacked, sent: int) -> dict[str, float | None]:
+def spent(found: Attacked, sent: int) -> dict[str, float | str | None]:
     """What each of so many requests cost, and what else the machine did."""
     share = 1 / sent if sent else None
+    longest, by = next(iter(found.holds), (0.0, ""))
     return {
         "cpu_ms": None if share is None else round(found.processor * 1000 * share, 2),
         "postgres_ms": None if share is None else round(found.postgres * 1000 * share, 2),
         "log_bytes": None if share is None else round(found.log * share, 1),
-        "held_ms": next(iter(found.holds), (0.0, ""))[0],
+        "held_ms": longest,
+        "held_by": by[:300],
         "others": round(found.others, 2),
     }
 
