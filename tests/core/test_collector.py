@@ -53,3 +53,20 @@ print(spared > 50_000, len(gc.get_objects()) < 1_000, gc.get_freeze_count() - sp
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
 
     assert said.stdout.split() == ["True", "True", "True"]
+
+
+def test_while_a_process_gets_warm_no_collection_looks_at_much() -> None:
+    script = """
+import gc
+from upbridge.core.collector import spare_what_is_here, spare_what_stays
+first = [[[]] for _ in range(100_000)]
+spare_what_is_here()
+spare_what_stays()
+looked_at = []
+gc.callbacks.insert(0, lambda phase, _: phase == "start" and looked_at.append(len(gc.get_objects())))
+later = [[[]] for _ in range(150_000)]
+print(max(looked_at) < 50_000)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    assert said.stdout.split() == ["True"]

@@ -2,7 +2,7 @@
 
 import gc
 
-_MOST = 10
+_MOST = 40
 """Collections after which what was found alive is spared. By then the caches of a process are full; and what was
 spared by chance is never found, but it is little."""
 
@@ -15,13 +15,20 @@ def spare_what_is_here() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.collect()  # of nearly nothing: otherwise it waits until a quarter of what is spared now has come anew
+
+
+_OLD = 2
+"""After so many collections of the middle generation the oldest is looked at, too; Python's own number is 10."""
 
 
 def spare_what_stays() -> None:
     """The same for what comes to stay later: templates, statements and connections, while a process gets warm.
 
-    What a whole collection leaves alive is not looked at again, so that the next one is short.
+    What a whole collection leaves alive is not looked at again, so that the next one is short; and the next one
+    comes soon, so that it has not much to look at either.
     """
+    gc.set_threshold(*gc.get_threshold()[:2], _OLD)
     left = _MOST
 
     def collected(phase: str, info: dict[str, int]) -> None:
