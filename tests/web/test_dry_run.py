@@ -144,9 +144,16 @@ async def test_orders_that_begin_or_stop_to_be_sent_and_products_to_be_created_a
 
     orders = await ask(browser, home, uphance__order_statuses="9")
     products = (await browser.post(f"{home}rules", data=PRODUCTS)).text
+    file = (await browser.get(f"{home}rules/changes.csv?uphance.order_statuses=9&only=orders_stop")).text
     await browser.post(f"{home}rules", data=form_of(orders))
 
     assert EN.get("ui.dry_run.orders_begin", count=2, system="Uphance") in orders
     assert EN.get("ui.dry_run.orders_stop", count=3, system="Uphance") in orders
     assert EN.get("ui.dry_run.create_products", count=2, variants=2) in html.unescape(products)
+    sent, not_sent = (EN.get(f"ui.decision.{side}") for side in ("sent", "not_sent"))
+    assert orders.count(f'<td class="number">{not_sent}</td><td class="number"><strong>{sent}</strong>') == 2
+    assert orders.count(f'<td class="number">{sent}</td><td class="number"><strong>{not_sent}</strong>') == 3
+    assert orders.count("order?number=") == 5
+    assert file.count(f'"{sent}";"{not_sent}"') == 3
+    assert products.count(f"<strong>{EN.get('ui.decision.made')}</strong>") == 2
     assert await saved(engine, shop) == {"uphance.order_statuses": [9]}

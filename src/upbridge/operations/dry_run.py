@@ -1,6 +1,6 @@
 """What a change of settings would do at once, computed and not done; and the change, if that is still so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.core.clock import Clock
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
+from upbridge.domain.proposed import Proposed
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.connected_systems import ConnectedSystems
@@ -22,6 +23,8 @@ from upbridge.systems.decisions import DryRun, Rehearsal
 
 #: The orders of so many days are counted that a rule would send, or would send no more.
 DAYS = 30
+#: Whether an order of a part was sent, and whether it would be.
+_WAYS = {"orders_begin": (False, True), "orders_stop": (True, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,14 @@ class Rehearsals:
                 shown = await one.look(tx, before, after, limit=limit, now=self.clock())
                 if shown is not None:
                     found.append((one, shown))
-        found += [(None, one) for one in await self._orders(tx, rows, before, after)]
+        found += [(None, one) for one in await self._orders(tx, rows, (before, after), limit)]
         return found
 
     async def _orders(
-        self, tx: AsyncConnection, rows: Mapping[str, ConnectionRow], before: Shop, after: Shop
+        self, tx: AsyncConnection, rows: Mapping[str, ConnectionRow], ways: tuple[Shop, Shop], limit: int | None
     ) -> list[DryRun]:
-        """How many orders each system would be sent, and how many it would be sent no more."""
+        """The orders that each system would be sent, and those that it would be sent no more."""
+        before, after = ways
         policies: dict[str, tuple[OrderPolicy, OrderPolicy]] = {}
         for name, row in rows.items():
             target = self.targets[name]
@@ -115,11 +119,16 @@ class Rehearsals:
         known = await orders.ruled_since(tx, before.id, self.clock() - timedelta(days=DAYS))
         found = []
         for name, (was, will_be) in policies.items():
-            begin, stop = _counted([_as_judged(one, name, was) for one in known], was, will_be, facts)
-            if begin:
-                found.append(DryRun(name="orders_begin", counts={"count": begin}, system=name))
-            if stop:
-                found.append(DryRun(name="orders_stop", counts={"count": stop}, system=name))
+            judged = [_as_judged(one, name, was) for one in known]
+            sent = [
+                tuple(policy.judge(one, facts) is Eligibility.SENT for policy in (was, will_be)) for one in judged
+            ]
+            for part, way in _WAYS.items():
+                moved = [one.number for one, sides in zip(judged, sent, strict=True) if sides == way]
+                if moved:
+                    listed = [Proposed(number, number, None, *way) for number in moved[:limit]]
+                    counts = {"count": len(moved)}
+                    found.append(DryRun(name=part, counts=counts, changes=listed, number=len(moved), system=name))
         return found
 
 
@@ -128,12 +137,3 @@ def _as_judged(order: RuledOrder, system: str, policy: OrderPolicy) -> RuledOrde
     count in the shop's statistics."""
     left_out = order.kept_back.get(system) == Eligibility.NOT_CHOSEN
     return replace(order, in_statistics=not (left_out and policy.enabled and order.origin in policy.origins))
-
-
-def _counted(
-    known: Sequence[RuledOrder], was: OrderPolicy, will_be: OrderPolicy, facts: ShopProfile
-) -> tuple[int, int]:
-    sent = [
-        (was.judge(one, facts) is Eligibility.SENT, will_be.judge(one, facts) is Eligibility.SENT) for one in known
-    ]
-    return sent.count((False, True)), sent.count((True, False))

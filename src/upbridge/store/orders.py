@@ -171,6 +171,7 @@ def known_of(shop_id: ShopId, *, since: datetime | None, until: datetime | None)
 class RuledOrder:
     """What the rules look at of an order that was read, as it was then."""
 
+    number: str
     created_at: datetime
     origin: str
     status_id: int | None
@@ -179,11 +180,15 @@ class RuledOrder:
 
 
 async def ruled_since(tx: AsyncConnection, shop_id: ShopId, since: datetime) -> list[RuledOrder]:
-    """The known orders that were made from *since* on. Whether one counts in the statistics is not kept."""
+    """The known orders that were made from *since* on, the newest first. Whether one counts in the statistics is
+    not kept."""
     status = table.c.outline["status_id"].as_integer().label("status_id")
-    query = select(
-        table.c.ordered_at, table.c.outline["origin"].astext.label("origin"), status, table.c.kept_back
-    ).where(table.c.shop_id == shop_id, table.c.ordered_at >= since, table.c.outline.is_not(None))
+    origin = table.c.outline["origin"].astext.label("origin")
+    query = (
+        select(table.c.number, table.c.ordered_at, origin, status, table.c.kept_back)
+        .where(table.c.shop_id == shop_id, table.c.ordered_at >= since, table.c.outline.is_not(None))
+        .order_by(table.c.ordered_at.desc(), table.c.number)
+    )
     return [RuledOrder(*row) for row in await tx.execute(query)]
 
 

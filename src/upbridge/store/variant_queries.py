@@ -42,6 +42,19 @@ class Unmatched:
     variants: int
 
 
+async def unmatched_variants(
+    tx: AsyncConnection, shop_id: ShopId, *, limit: int | None
+) -> list[tuple[str, str | None, str | None]]:
+    """Key, code and title of the first *limit* variants on sale that are matched with no SKU; None: of all."""
+    query = (
+        select(table.c.key, table.c.code, table.c.title)
+        .where(table.c.shop_id == shop_id, table.c.listed, table.c.active, table.c.match == Match.UNMATCHED)
+        .order_by(table.c.key)
+        .limit(limit)
+    )
+    return [(row.key, row.code, row.title) for row in await tx.execute(query)]
+
+
 async def count_unmatched(tx: AsyncConnection, shop_id: ShopId) -> Unmatched:
     """Count the variants on sale that are matched with no SKU."""
     query = select(func.count(distinct(table.c.product_id)), func.count()).where(

@@ -24,12 +24,22 @@ NextChanges = Callable[[str, int], Coroutine[Any, Any, Sequence[Proposed]]]
 """The changes that follow a key ("": the first), at most so many."""
 
 
-def shown(value: Shown, texts: Texts) -> str:
-    """A side of a change, for people."""
+#: What a yes and a no mean in the changes of a part: the last part of a text's key. Elsewhere: on sale or not.
+_MEANINGS = {
+    "orders_begin": ("sent", "not_sent"),
+    "orders_stop": ("sent", "not_sent"),
+    "create_products": ("made", "absent"),
+}
+_ON_SALE = ("on_sale", "off_sale")
+
+
+def shown(value: Shown, texts: Texts, part: str = "") -> str:
+    """A side of a change of *part*, for people."""
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, bool):
-        return texts.get("ui.decision.on_sale" if value else "ui.decision.off_sale")
+        yes, no = _MEANINGS.get(part, _ON_SALE)
+        return texts.get(f"ui.decision.{yes if value else no}")
     return texts.number(value)
 
 
@@ -41,9 +51,9 @@ async def as_file(here: PageContext, name: str, following: NextChanges) -> Respo
     )
 
 
-def as_whole_file(here: PageContext, name: str, changes: Sequence[Proposed]) -> Response:
-    """*changes*, which are all, as CSV."""
-    body = MARK + rows([_names(here.texts), *(_line(one, here.texts) for one in changes)])
+def as_whole_file(here: PageContext, name: str, changes: Sequence[Proposed], part: str = "") -> Response:
+    """*changes*, which are all of *part*, as CSV."""
+    body = MARK + rows([_names(here.texts), *(_line(one, here.texts, part) for one in changes)])
     return Response(body, media_type=MEDIA_TYPE, headers=attachment(f"{name}-{here.shop.key}"))
 
 
@@ -65,10 +75,10 @@ def _names(texts: Texts) -> list[str]:
     return [texts.get(f"ui.{name}") for name in names]
 
 
-def _line(one: Proposed, texts: Texts) -> list[object]:
-    return [one.code, one.title, _cell(one.old, texts), _cell(one.new, texts)]
+def _line(one: Proposed, texts: Texts, part: str = "") -> list[object]:
+    return [one.code, one.title, _cell(one.old, texts, part), _cell(one.new, texts, part)]
 
 
-def _cell(value: Shown, texts: Texts) -> object:
+def _cell(value: Shown, texts: Texts, part: str) -> object:
     """A number as a spreadsheet reads it."""
-    return shown(value, texts) if isinstance(value, bool) else value
+    return shown(value, texts, part) if isinstance(value, bool) else value

@@ -15,7 +15,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import documents
 from upbridge.store.history import StockWrite, stock_of_run
-from upbridge.store.variant_queries import count_unmatched, shown_by_key
+from upbridge.store.variant_queries import count_unmatched, shown_by_key, unmatched_variants
 from upbridge.systems.connecting import Tools
 from upbridge.systems.decisions import Decisions, DryRun
 from upbridge.systems.uphance import stock
@@ -76,12 +76,18 @@ class CreateProducts:
         self, tx: AsyncConnection, before: Shop, after: Shop, *, limit: int | None, now: datetime
     ) -> DryRun | None:
         """The products with variants on sale that are no SKU."""
-        del limit, now
+        del now
         key = "uphance.create_products"
         if before.settings.yes(key) or not after.settings.yes(key):
             return None
         missing = await count_unmatched(tx, after.id)
-        return DryRun(name="create_products", counts={"count": missing.products, "variants": missing.variants})
+        first = await unmatched_variants(tx, after.id, limit=limit)
+        return DryRun(
+            name="create_products",
+            counts={"count": missing.products, "variants": missing.variants},
+            changes=[Proposed(*one, old=False, new=True) for one in first],
+            number=missing.variants,
+        )
 
     async def carry_out(
         self, tx: AsyncConnection, tools: Tools, after: Shop, shown: DryRun, *, now: datetime

@@ -37,7 +37,7 @@ async def decision(here: Session) -> Response:
         count=held.count,
         changes=changes,
         sealed=any(one.sealed for one in changes),
-        shown=lambda value: shown(value, here.texts),
+        shown=lambda value, part: shown(value, here.texts, part),
         query=f"id={problem.id}",
         seen=held.mark,
         hidden={"id": problem.id, "seen": held.mark},

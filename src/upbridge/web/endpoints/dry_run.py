@@ -31,18 +31,19 @@ async def save_or_ask(
         moved=bool(seen),
         hidden={**fields, **changed, "seen": rehearsed.mark},
         query=urlencode(changed),
-        shown=lambda value: shown(value, here.texts),
+        shown=lambda value, part: shown(value, here.texts, part),
     )
 
 
 @router.get("/rules/changes.csv")
 async def changes(here: Session) -> Response:
-    """All that the settings in the query would change at once, as CSV."""
+    """All that the settings in the query would change at once, as CSV; of several parts the one that is named."""
     declared = here.shop.settings.declared
     wanted = {key: text.strip() for key, text in here.query.items() if key in declared}
     try:
         rehearsed = await here.pages.act().rehearsals.rehearse(here.shop, wanted, limit=None)
     except BadRequest:
         raise NotFound from None
-    rows = [change for part in rehearsed.parts for change in part.changes]
-    return as_whole_file(here, "changes", rows)
+    parts = [part for part in rehearsed.parts if part.number]
+    part = next((one for one in parts if one.name == here.query.get("only")), parts[0] if parts else None)
+    return as_whole_file(here, "changes", part.changes if part else (), part.name if part else "")

@@ -33,7 +33,7 @@ async def question(here: Session) -> Response:
         said_of_it=problem_words(problem, here.texts, here.pages.systems),
         foreseen=foreseen,
         problem_id=problem.id,
-        shown=lambda value: shown(value, here.texts),
+        shown=lambda value, part: shown(value, here.texts, part),
         query=f"id={problem.id}",
         yes=here.texts.get(f"ui.approve.{problem.key}", **foreseen.counts),
         no=here.texts.get(f"ui.decline.{problem.key}"),

@@ -24,7 +24,7 @@ async def ask(here: Session) -> Response:
         run=run,
         number_of_run=number,
         part=found,
-        shown=lambda value: shown(value, here.texts),
+        shown=lambda value, part: shown(value, here.texts, part),
     )
 
 
