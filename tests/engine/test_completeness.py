@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.rows import insert_rows, order_row
+from tests.support.simulated import answering
 from upbridge.engine.completeness import Counted
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.flow_states import see
@@ -15,6 +16,11 @@ from upbridge.store.changes import Kind
 async def counts(machine: Engine) -> dict[str, Counted]:
     async with machine.db.connect() as tx:
         return dict((await see(tx, machine.service.systems, machine.shop_id)).counted)
+
+
+async def uncounted(machine: Engine) -> set[str]:
+    async with machine.db.connect() as tx:
+        return set((await see(tx, machine.service.systems, machine.shop_id)).uncounted)
 
 
 async def known(machine: Engine, *numbers: str, days: int = 2) -> None:
@@ -127,3 +133,24 @@ async def test_an_order_that_we_know_and_the_shop_has_no_more_is_asked_for(machi
 
     counted = (await counts(machine))["order"]
     assert (counted.shop_says, counted.known, counted.astray) == (1, 1, 0)
+
+
+@pytest.mark.situation("count.unanswered")
+async def test_a_count_that_the_shop_does_not_answer_is_seen_until_it_does(machine: Engine) -> None:
+    await long_connected(machine)
+    await known(machine, "A-1")
+    await machine.hint(Kind.ORDER_COUNT, "count")
+    await settle(machine)
+
+    machine.upgates.judges.append(answering(500, "/orders"))
+    await machine.hint(Kind.ORDER_COUNT, "count")
+    for _ in range(4):
+        await settle(machine)
+        machine.watch.move(minutes=6)
+    assert await uncounted(machine) == {"order"}
+
+    machine.upgates.judges.clear()
+    machine.watch.move(hours=1)
+    await machine.hint(Kind.ORDER_COUNT, "count")
+    await settle(machine)
+    assert await uncounted(machine) == set()

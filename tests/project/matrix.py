@@ -443,6 +443,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "looked at twice, then their list is read; the difference is shown until a later count agrees",
         ),
+        "count.unanswered": Row(
+            "the shop does not answer how many it has",
+            _ANY,
+            "asked three times, then with the next check; until it answers, lights and the first page say so",
+        ),
         "count.gone": Row(
             "the shop counts fewer orders of 30 days than are known",
             _ANY,

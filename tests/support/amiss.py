@@ -74,6 +74,16 @@ AMISS: dict[str, Amiss] = {
         lambda shop: run_row(shop, "order", purpose="safety_net", state="done", complete=False),
         {"order.upp": "unproven", "order.uphance": "unproven"},
     ),
+    "a count that the shop does not answer": Amiss(
+        lambda shop: cursor_row(shop, "uncounted.order", NOON.isoformat()),
+        {"order.upp": "uncounted", "order.uphance": "uncounted"},
+    ),
+    "a sales order of Uphance that cannot be read": Amiss(
+        lambda shop: problem_row(
+            shop, "order", stage="push", target="uphance", kind="list", key="uphance.orders_unread"
+        ),
+        {"order.uphance": "problems"},
+    ),
     "an import that left something out": Amiss(
         lambda shop: run_row(shop, "product", state="done", complete=False),
         {"product.upp": "unproven"},

@@ -2,7 +2,8 @@
 
 The shop is asked for one number: of the orders of the last days, and of the products on sale. Two counts of a
 living shop may differ for a moment, so a difference is looked at once more before it is believed. Then the list
-is read, and counted again when all that it brought is settled. What still differs is shown until a count agrees.
+is read, and counted again when all that it brought is settled. What still differs is shown until a count
+agrees. A count that the shop did not answer is shown likewise: an older one proves nothing any more.
 """
 
 import json
@@ -37,7 +38,7 @@ _TRIES, _RETRY = 3, timedelta(minutes=5)
 #: The keys of a count: it is the first one, a second look at a difference, or the one after the list was read.
 FIRST, SECOND, AFTER = "count", "again", "after"
 
-_NAME = "completeness.{}"
+_NAME, _UNANSWERED = "completeness.{}", "uncounted.{}"
 #: The kinds that are counted.
 KINDS = ("order", "product")
 #: What waits to be read of a kind while its count cannot be believed.
@@ -75,7 +76,7 @@ class Counted:
 
 def names() -> list[str]:
     """The names under which counts are kept."""
-    return [_NAME.format(kind) for kind in KINDS]
+    return [name.format(kind) for kind in KINDS for name in (_NAME, _UNANSWERED)]
 
 
 def counted_of(values: Mapping[tuple[ShopId, str], str], shop_id: ShopId, kind: str) -> Counted | None:
@@ -92,6 +93,12 @@ def counted_of(values: Mapping[tuple[ShopId, str], str], shop_id: ShopId, kind: 
     )
 
 
+def uncounted_of(values: Mapping[tuple[ShopId, str], str], shop_id: ShopId) -> dict[str, datetime]:
+    """Since when the shop has not answered the count of a kind, by kind, among kept *values*."""
+    found = {kind: values.get((shop_id, _UNANSWERED.format(kind))) for kind in KINDS}
+    return {kind: datetime.fromisoformat(at) for kind, at in found.items() if at is not None}
+
+
 async def keep_count(tx: AsyncConnection, shop_id: ShopId, kind: str, counted: Counted) -> None:
     """Remember what the shop said of *kind* last."""
     value = {
@@ -101,6 +108,7 @@ async def keep_count(tx: AsyncConnection, shop_id: ShopId, kind: str, counted: C
         "since": None if counted.since is None else counted.since.isoformat(),
     }
     await cursors.put(tx, shop_id, PLATFORM, _NAME.format(kind), json.dumps(value))
+    await cursors.remove(tx, shop_id, PLATFORM, _UNANSWERED.format(kind))
 
 
 async def ask_count(
@@ -150,7 +158,7 @@ class Counting:
         try:
             page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
         except (Unreachable, Rejected) as error:
-            await self._uncounted(shop, chunk[0], error)
+            await self._uncounted(shop, "order", chunk[0], error)
             return
         async with self.engine.begin() as tx:
             known = await orders.count_orders(tx, shop.id, since=since, until=now)
@@ -167,14 +175,15 @@ class Counting:
         try:
             page = await client.products_page(1, filters=filters, purpose=chunk[0].purpose)
         except (Unreachable, Rejected) as error:
-            await self._uncounted(shop, chunk[0], error)
+            await self._uncounted(shop, "product", chunk[0], error)
             return
         async with self.engine.begin() as tx:
             counted = Counted(page.total, await variants.count_products(tx, shop.id), self.clock())
             await _judge(tx, shop.id, "product", chunk, counted, again=again)
 
-    async def _uncounted(self, shop: Shop, count: Change, error: Unreachable | Rejected) -> None:
-        """The page that holds the number cannot be read: ask a few times more, then leave it to the next net.
+    async def _uncounted(self, shop: Shop, kind: str, count: Change, error: Unreachable | Rejected) -> None:
+        """The page that holds the number cannot be read: ask a few times more, then leave it to the next net, and
+        let it be seen.
 
         It holds things too, and one of them may be what the server stumbles on. Reading the list tells which;
         nothing else waits for the number.
@@ -185,6 +194,9 @@ class Counting:
                 await changes.postpone(tx, shop.id, PLATFORM, [count], until=self.clock() + _RETRY)
             else:
                 await changes.done(tx, shop.id, PLATFORM, [count])
+                name = _UNANSWERED.format(kind)
+                if await cursors.get(tx, shop.id, PLATFORM, name) is None:
+                    await cursors.put(tx, shop.id, PLATFORM, name, self.clock().isoformat())
 
 
 async def _since(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> datetime | None:

@@ -79,6 +79,8 @@ class Sight:
     """Whether the last reading of the whole list, or of all its changes, is sure to have left nothing out."""
     astray: int = 0
     """By how many the source's own count differs from what is known."""
+    uncounted_since: datetime | None = None
+    """Since when the source has not answered how many it has."""
     waiting: int = 0
     """Documents that wait to be sent."""
     waiting_since: datetime | None = None
@@ -131,16 +133,23 @@ def _reading(sight: Sight) -> Iterator[Judgement]:
         yield Judgement(Light.ATTENTION, "import_paused")
     if not sight.announced:
         yield Judgement(Light.ATTENTION, "unannounced")
-    if sight.astray:
-        yield Judgement(Light.ATTENTION, "incomplete", sight.astray)
-    if not sight.proven:
-        yield Judgement(Light.ATTENTION, "unproven")
+    yield from _doubts(sight)
     if rest is None and sight.importing is not Importing.RUNNING and _late(sight.unread_since, sight):
         yield Judgement(Light.ATTENTION, "late", sight.unread, sight.unread_since)
     if sight.importing is Importing.RUNNING:
         yield Judgement(Light.BUSY, "importing")
     if sight.unread:
         yield Judgement(Light.BUSY, "reading", sight.unread, sight.unread_since)
+
+
+def _doubts(sight: Sight) -> Iterator[Judgement]:
+    """What keeps it from being certain that nothing is missing."""
+    if sight.astray:
+        yield Judgement(Light.ATTENTION, "incomplete", sight.astray)
+    if sight.uncounted_since is not None:
+        yield Judgement(Light.ATTENTION, "uncounted", at=sight.uncounted_since)
+    if not sight.proven:
+        yield Judgement(Light.ATTENTION, "unproven")
 
 
 def _sending(sight: Sight) -> Iterator[Judgement]:

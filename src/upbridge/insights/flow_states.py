@@ -15,7 +15,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import KINDS as COUNTED
-from upbridge.engine.completeness import Counted, counted_of
+from upbridge.engine.completeness import Counted, counted_of, uncounted_of
 from upbridge.engine.completeness import names as count_names
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES
 from upbridge.engine.shop_maintenance import INACTIVE_WEBHOOKS
@@ -114,6 +114,8 @@ class Seen:
     unproven: frozenset[str] = frozenset()
     """Kinds of entities of which the last reading of the list may have left something out."""
     counted: Mapping[str, Counted] = field(default_factory=dict)
+    uncounted: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when the shop has not answered the count of a kind."""
     last_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     metered: bool = False
     """Whether the shop's tariff limits its calls."""
@@ -175,6 +177,7 @@ def _seen(said: Mapping[str, Sequence[Any]]) -> dict[ShopId, Seen]:
             inactive=inactive_of(kept.get((shop_id, INACTIVE_WEBHOOKS))),
             unproven=frozenset(run.kind for run in unproven.get(shop_id, ())),
             counted=counts_of(kept, shop_id),
+            uncounted=uncounted_of(kept, shop_id),
         )
         for shop_id in everywhere
     }
@@ -248,6 +251,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
         source=_rest(seen.failing.get(Lane.pull(shop.id, source)), now, unread),
         proven=flow.back or flow.kind not in seen.unproven,
         astray=0 if counted is None else counted.astray,
+        uncounted_since=None if flow.back else seen.uncounted.get(flow.kind),
         waiting=sum(one.open for one in outbox),
         waiting_since=waiting_since,
         parked=sum(one.parked for one in outbox),

@@ -15,7 +15,7 @@ _OF_THE_SHOP = frozenset(
 )
 _OF_A_SYSTEM = frozenset({"broken", "source_silent", "blocked"})
 #: Reasons that concern what the shop counted itself: each kind on its own.
-_OF_A_KIND = frozenset({"incomplete"})
+_OF_A_KIND = frozenset({"incomplete", "uncounted"})
 #: Kinds of problems that the light of a flow tells already.
 TOLD_BY_LIGHTS = ALARMS
 
