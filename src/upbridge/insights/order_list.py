@@ -1,5 +1,6 @@
 """Every known order, with its box in each system and the reason: the boxes of the overview, order by order."""
 
+import functools
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,6 +114,7 @@ async def places_of(
     standing = {
         (one.parent, one.target): one for one in await document_queries.standing_of(tx, shop_id, _KIND, numbers)
     }
+    shared = functools.cache(Place)  # most orders are in the same places as their neighbours
     causes: dict[tuple[str, str], str] = {}
     for one in await problem_queries.causes_of(tx, shop_id, _KIND, numbers):
         causes.setdefault((one.parent, one.target), one.key)
@@ -121,14 +123,14 @@ async def places_of(
         document = standing.get((number, system))
         cause = causes.get((number, platform)) or causes.get((number, system))
         if cause is not None or (document is not None and document.state == documents.PARKED):
-            return Place(system, Box.PARKED, cause or (document.reason if document is not None else None))
+            return shared(system, Box.PARKED, cause or (document.reason if document is not None else None))
         if number in unread:
-            return Place(system, Box.WAITING, "reading")
+            return shared(system, Box.WAITING, "reading")
         if document is not None:
-            return Place(system, Box.WAITING, document.reason or "sending")
+            return shared(system, Box.WAITING, document.reason or "sending")
         if state := delivered.get((system, number)):
-            return Place(system, Box.BY_HAND if state is LinkState.BY_HAND else Box.DELIVERED, None)
-        return Place(system, Box.HELD, RULES)
+            return shared(system, Box.BY_HAND if state is LinkState.BY_HAND else Box.DELIVERED, None)
+        return shared(system, Box.HELD, RULES)
 
     return {number: tuple(place(number, system) for system in systems) for number in numbers}
 
