@@ -273,6 +273,7 @@ class TestRowsThatCannotBeRead:
         first = await world.insist(*orders_of(range(2, 4)))
         world.clock.move(seconds=40)
         second = await world.deliver(*orders_of(range(2, 4)))
+        await world.deliver(*orders_of(range(7, 8)))
         world.uphance.calls.clear()
         third = await world.deliver(*orders_of(range(4, 6)))
 

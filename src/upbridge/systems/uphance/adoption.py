@@ -11,7 +11,7 @@ A row that cannot be read is left out and told (`unread_rows`): only what may be
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -151,6 +151,8 @@ class Forgotten:
     memory: Memory
     clock: Clock
     sights: Sights
+    unread: dict[str, Sequence[Unread]] = field(default_factory=dict)
+    """What could not be read at the last look, by kind."""
 
     def of(self, sort: Sort) -> Adoption[Json]:
         """For orders or customers: what is ours above the mark, by its reference. It is linked at the first
@@ -178,7 +180,7 @@ class Forgotten:
 
         *placed_at*: when the order was placed that it is; None for what is no order.
         """
-        unread = await self.memory.unread(sort)
+        unread = self.unread.get(sort.kind)
         if not unread:
             return None
         put_back_at, now = await self.links.put_back_at(), self.clock()
@@ -192,6 +194,7 @@ class Forgotten:
         highest id that is there."""
         known, now, of = await self.memory.unread(sort), self.clock(), Sorted(sort.path, sort.list_name, sort.name)
         try_again = bool(known) and self.sights.may_try(self.shop_id, sort.kind, now)
+        self.unread[sort.kind] = known
         lasting = any(row.gap.high is None for row in known)
         if lasting and not try_again:
             return {}, low
@@ -211,9 +214,10 @@ class Forgotten:
                 rows, gaps = rows | healed, gaps + left
         if gaps or try_again:
             kept = [row for row in known if not try_again and not any(gap.holds(row.gap) for gap in gaps)]
-            await self.memory.keep_unread(sort, [*kept, *(self._unread(sort, gap, known) for gap in gaps)])
-        highest = max([low, *rows, *(gap.high for gap in gaps if gap.high is not None)])
-        if all(gap.high is not None for gap in gaps):  # else there are rows above the highest that was read
+            self.unread[sort.kind] = [*kept, *(self._unread(sort, gap, known) for gap in gaps)]
+            await self.memory.keep_unread(sort, self.unread[sort.kind])
+        highest = max([low, *rows])  # an id that was read: what is looked for later may have the next one
+        if all(gap.high is not None and gap.high < highest for gap in gaps):  # else there are rows above it
             self.sights.saw(self.shop_id, sort.kind, highest, now)
         return rows, highest
 

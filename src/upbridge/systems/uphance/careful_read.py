@@ -157,9 +157,7 @@ async def _above_by_id(
         page = await _page(client, of, since)
         if page is None:
             until = await _end_of_gap(client, of, since)
-            for _ in range(_SURE):
-                if await _page(client, of, until - 1) is not None:
-                    raise Unreachable(f"{of.path} could not be read for a moment")
+            await _make_sure(client, of, until)
             gaps += await _narrow(client, of, Gap(since, until), found)
             since = until
             continue
@@ -167,6 +165,16 @@ async def _above_by_id(
         found |= rows
         since = max(rows, default=since)
     return found, gaps
+
+
+async def _make_sure(client: UphanceClient, of: Sorted, number: int) -> None:
+    """Raise `Unreachable` if there may be no row *number* yet: the list could not be read for a moment only."""
+    behind = await _page(client, of, number)
+    if behind is not None and behind[0]:
+        return  # newer ones are there, so no row comes any more up to it
+    for _ in range(_SURE):
+        if await _page(client, of, number - 1) is not None:
+            raise Unreachable(f"{of.path} could not be read for a moment")
 
 
 async def _narrow(client: UphanceClient, of: Sorted, gap: Gap, found: dict[int, Json]) -> list[Gap]:
