@@ -17,7 +17,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from bench import bulk, burst, economy, fleet, inbox, installs, orders, pages, polls, single, spending
+from bench import bulk, burst, economy, fleet, growth, inbox, installs, orders, pages, polls, single, spending
 from bench.report import Row, show
 from bench.testbed import TOP, Testbed, testbed
 from upbridge_sandbox.demo.processes import Failed
@@ -41,6 +41,7 @@ class Scale:
     changes: int = 20
     polled: int = 400
     burst: int = 100_000
+    days: int = 120
 
 
 #: As little as shows that every part still runs; its numbers mean nothing.
@@ -55,6 +56,7 @@ TINY = Scale(
     changes=2,
     polled=20,
     burst=1_000,
+    days=4,
 )
 
 
@@ -85,6 +87,7 @@ PARTS: dict[str, Callable[[Testbed, Scale], Measured]] = {
     "disturbed": lambda here, scale: inbox.while_disturbed(here, seconds=2 * scale.seconds),
     "bodies": lambda here, _: inbox.large_bodies(here),
     "fleet": _fleet,
+    "growth": lambda here, scale: growth.growth(here, days=scale.days),
 }
 _NEED_THE_IMPORT = frozenset({"change", "changes", "orders", "busy", "disturbed", "bodies"})
 
