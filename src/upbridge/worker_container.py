@@ -243,7 +243,15 @@ class WorkerContainer:
     @cached_property
     def found_keys(self) -> FoundKeys:
         """Let go on what rested for want of a key."""
-        return FoundKeys(self.engine, self.clock, self.shops, self.connections, self.connection_editor, self.wake)
+        return FoundKeys(
+            engine=self.engine,
+            clock=self.clock,
+            shops=self.shops,
+            shop_apis=self.shop_apis,
+            connections=self.connections,
+            editor=self.connection_editor,
+            wake=self.wake,
+        )
 
     @cached_property
     def pause_switch(self) -> PauseSwitch:

@@ -10,7 +10,7 @@ from tests.support.simulated import answering
 from upbridge.engine.completeness import Counted
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.flow_states import see
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, Origin
 
 
 async def counts(machine: Engine) -> dict[str, Counted]:
@@ -154,3 +154,24 @@ async def test_a_count_that_the_shop_does_not_answer_is_seen_until_it_does(machi
     await machine.hint(Kind.ORDER_COUNT, "count")
     await settle(machine)
     assert await uncounted(machine) == set()
+
+
+@pytest.mark.situation("count.differs")
+async def test_products_that_are_announced_and_not_read_yet_have_no_list_read(machine: Engine) -> None:
+    """A bulk deletion just before a count: the list of a large shop would cost a thousand calls."""
+    machine.upgates.sell(1, 2, 3)
+    await machine.hint(Kind.PRODUCT, "1", "2", "3")
+    await machine.drain()
+    for number in (2, 3):
+        del machine.upgates.products[number]
+    gathered = machine.watch() + timedelta(seconds=8)
+    await machine.hint(Kind.PRODUCT, "2", "3", origin=Origin.DELETION, due_at=gathered)
+    machine.upgates.requests.clear()
+
+    await machine.hint(Kind.COUNT, "count")
+    await settle(machine)
+
+    counted = (await counts(machine))["product"]
+    assert (counted.shop_says, counted.known) == (1, 1)
+    lists = [call for call in machine.upgates.asked("/products") if "product_ids" not in call]
+    assert len(lists) == 2, "the two counts"

@@ -270,6 +270,7 @@ async def test_what_a_new_product_lacks_is_not_doubted_just_after_all_facts_were
     shop.watch.move(minutes=minutes)
 
     await sold(shop, 1)
+    await sold(shop, 1)
 
     assert shop.upgates.paths().count("/pricelists") == calls
 

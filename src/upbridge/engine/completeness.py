@@ -239,6 +239,15 @@ async def _settled(
     return not waits
 
 
+async def _any_waits(tx: AsyncConnection, shop_id: ShopId, kind: str, now: datetime) -> bool:
+    """Whether something of *kind* was announced that is not read yet: that may be all the difference, and a list
+    costs more than a second count."""
+    for unsettled in _UNSETTLED[kind]:
+        if await change_queries.any_marked_until(tx, shop_id, PLATFORM, unsettled, now):
+            return True
+    return False
+
+
 async def _judge(
     tx: AsyncConnection,
     shop_id: ShopId,
@@ -251,7 +260,7 @@ async def _judge(
     """Keep a count, or look again; and read the list where it is sure that the counts differ."""
     now, key = counted.checked_at, chunk[0].key
     await changes.done(tx, shop_id, PLATFORM, chunk)
-    if counted.astray and key == FIRST and kind == "order":
+    if counted.astray and key == FIRST and (kind == "order" or await _any_waits(tx, shop_id, kind, now)):
         await ask_count(tx, shop_id, kind, SECOND, now=now, due_at=now + again)
         return
     await keep_count(tx, shop_id, kind, counted)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from upbridge.core.errors import LoginRefused
+from upbridge.core.errors import LoginRefused, LoginUnreadable
 from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.shops import Shops
@@ -28,6 +29,14 @@ class ShopApis:
     async def target(self, shop: Shop) -> Target:
         """The shop as a target, of what flows back to it; raises `LoginRefused` likewise."""
         return (await self._opened(shop))[1]
+
+    async def opens(self, shop_id: ShopId) -> bool:
+        """Whether a key of this process opens what the shop's credentials are kept in, if there are any."""
+        try:
+            await self.shops.credentials(shop_id)
+        except LoginUnreadable:
+            return False
+        return True
 
     async def _opened(self, shop: Shop) -> tuple[ShopApi, Target]:
         credentials = await self.shops.credentials(shop.id)

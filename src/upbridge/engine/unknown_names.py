@@ -3,9 +3,9 @@ have it is read before anything is decided. Likewise where a product lacks the p
 which it is taken off: the shop may have that no more.
 
 Once for all that is read at the same time, and for each name not again within `ASK_AGAIN`, or `DOUBT_AGAIN`: what
-the list lacks then is unknown to the shop too. A new product has nothing to be taken off: what it lacks is not
-doubted within `DOUBT_AGAIN` of reading all facts. Where the list cannot be read, nothing waits for it: what is
-mapped is mapped without, and the facts are read as soon as that is possible.
+the list lacks then is unknown to the shop too. A product that is new or had no price has nothing to be taken off:
+what it lacks is not doubted within `DOUBT_AGAIN` of reading all facts. Where the list cannot be read, nothing
+waits for it: what is mapped is mapped without, and the facts are read as soon as that is possible.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class UnknownNames:
         named = {name for entity in entities for name in _named(entity)}
         lacking = {entity.key: found for entity in entities if (found := [*_lacking(entity, shop, bases)])}
         if lacking and shop.facts_at is not None and shop.facts_at > self.clock() - DOUBT_AGAIN:
-            lacking = await self._of_known(shop, lacking)
+            lacking = await self._of_priced(shop, lacking)
         named.update(*lacking.values())
         if not _open(named, shop):
             return shop
@@ -105,10 +105,12 @@ class UnknownNames:
         ]
         return [system.mapping_basis(self.connected.context(shop, row)) for system, row in systems]
 
-    async def _of_known(self, shop: Shop, lacking: Mapping[str, list[Name]]) -> dict[str, list[Name]]:
+    async def _of_priced(self, shop: Shop, lacking: Mapping[str, list[Name]]) -> dict[str, list[Name]]:
+        """Those of products that had a price, or may have had one, when they were read last."""
         async with self.engine.connect() as tx:
-            known = {one.product_id for one in await variants.copied(tx, shop.id, [int(key) for key in lacking])}
-        return {key: names for key, names in lacking.items() if int(key) in known}
+            copied = await variants.copied(tx, shop.id, [int(key) for key in lacking])
+        priced = {one.product_id for one in copied if one.priced is not False}
+        return {key: names for key, names in lacking.items() if int(key) in priced}
 
     async def _ask(self, shop: Shop, asked: list[Name]) -> None:
         lists = sorted({one.of for one in asked})
@@ -146,8 +148,11 @@ def _named(entity: Entity) -> Iterator[Name]:
 def _lacking(entity: Entity, shop: Shop, bases: Iterable[MappingBasis]) -> Iterator[Name]:
     if isinstance(entity, Order) or not entity.active:
         return
+    on_sale = [variant for variant in entity.variants if variant.active]
+    if not on_sale:
+        return
     default = (shop.facts or {}).get("default_pricelist")
-    prices = [price for variant in entity.variants if variant.active for price in variant.prices]
+    prices = [price for variant in on_sale for price in variant.prices]
     for basis in bases:
         if basis.language is not None and basis.language not in {price.language for price in prices}:
             yield Name(FactList.LANGUAGES, basis.language, doubted=True)

@@ -13,6 +13,7 @@ from upbridge.core.errors import LoginUnreadable
 from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import BY_LOST_KEY, ShopState
+from upbridge.engine.shop_apis import ShopApis
 from upbridge.operations.connections import ConnectionEditor
 from upbridge.store import connections as connections_store
 from upbridge.store import shops as shops_store
@@ -29,6 +30,7 @@ class FoundKeys:
     engine: AsyncEngine
     clock: Clock
     shops: Shops
+    shop_apis: ShopApis
     connections: Connections
     editor: ConnectionEditor
     wake: Wake
@@ -39,9 +41,7 @@ class FoundKeys:
         async with self.engine.connect() as tx:
             shops, connections = await shops_store.unreadable(tx), await connections_store.unreadable(tx)
         for shop_id in shops:
-            try:
-                await self.shops.credentials(shop_id)
-            except LoginUnreadable:
+            if not await self.shop_apis.opens(shop_id):
                 continue
             gone_on = await self.shops.move(
                 shop_id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED], now=self.clock(), only_by=BY_LOST_KEY

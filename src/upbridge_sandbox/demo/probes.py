@@ -14,8 +14,8 @@ from upbridge_sandbox.demo.processes import Failed
 from upbridge_sandbox.demo.report import Report
 from upbridge_sandbox.demo.sandbox_client import SHOP
 
-QUIET = 1.5
-LOOK_EVERY = 0.4
+QUIET = 1.0
+LOOK_EVERY = 0.25
 """Seconds. Each look costs the web process and the simulated systems as much as some of their work."""
 STANDSTILL = 60.0
 """Seconds: a slow machine may take its time, but something has to move."""

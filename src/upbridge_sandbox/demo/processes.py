@@ -91,7 +91,7 @@ class Processes:
             "UPBRIDGE_UPGATES_HOSTS": "127.0.0.1",
             "UPBRIDGE_FRAME_ANCESTORS": self.addresses["admin"],
             "UPBRIDGE_COALESCE_SECONDS": "1",
-            "UPBRIDGE_SECOND_LOOK_SECONDS": "3",
+            "UPBRIDGE_SECOND_LOOK_SECONDS": "2",
             "UPBRIDGE_LOG_FORMAT": "json",
             "UPBRIDGE_SMTP_URL": self.addresses["mail"],
             "UPBRIDGE_MAIL_FROM": "Upbridge <upbridge@sandbox.test>",

@@ -23,6 +23,8 @@ from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.schemas import skus_of
 
+_TOGETHER = timedelta(seconds=5)
+"""Orders that come together ask together. Each is tried after two seconds and after six."""
 _LIST_BRINGS = timedelta(minutes=1)
 """So long an order waits at most for the list of a first import."""
 
@@ -56,7 +58,7 @@ class Catalogue:
         async with self._engine.begin() as tx:
             missing = set(products)
             missing -= await variants.read_from(tx, shop_id, now, missing)
-            wait = _LIST_BRINGS if await first_import_under_way(tx, shop_id) else timedelta(0)
+            wait = _LIST_BRINGS if await first_import_under_way(tx, shop_id) else _TOGETHER
             await changes.mark_changed(
                 tx,
                 shop_id,
