@@ -35,7 +35,7 @@ class _Parameter(Wire):
     descriptions: Many[_Named] = ()
     values: Many[_Value] = ()
 
-    def words(self) -> tuple[dict[str, str | None], list[dict[str, str | None]]]:
+    def labels(self) -> tuple[dict[str, str | None], list[dict[str, str | None]]]:
         """Name and values by language."""
         names = {entry.language or "": entry.name for entry in self.descriptions}
         return names, [{entry.language or "": entry.value for entry in one.descriptions} for one in self.values]
@@ -45,7 +45,7 @@ class _OldParameter(Wire):
     name: Spoken = Field(default_factory=dict)
     values: Many[Spoken] = ()
 
-    def words(self) -> tuple[dict[str, str | None], list[dict[str, str | None]]]:
+    def labels(self) -> tuple[dict[str, str | None], list[dict[str, str | None]]]:
         """Name and values by language."""
         return self.name, list(self.values)
 
@@ -78,7 +78,7 @@ def parse_parameters(raw: Raw, *, language: str | None) -> Parameters:
 
 def _pairs(worn: _Worn, language: str | None) -> Iterator[tuple[str, str]]:
     for parameter in worn.parameters_new or worn.parameters:
-        names, values = parameter.words()
+        names, values = parameter.labels()
         name = _said(names, language)
         value = ", ".join(said for value in values if (said := _said(value, language)))
         if name and value:

@@ -33,7 +33,7 @@ from upbridge.systems.uphance.careful_read import Gap, Sorted, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.customer_mapping import customer_key
 from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
-from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, whole, words
+from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, string, whole
 from upbridge.systems.uphance.sorts import ORDERS, Sort
 from upbridge.systems.uphance.unread_rows import WHOLE_READS, Doubt, Sights, Unread, keep_unread, unread_rows
 
@@ -232,7 +232,7 @@ class Forgotten:
         prefix = order_reference(self.shop_key, "")
         found: dict[str, Json] = {}
         for one in sorted(rows):
-            reference = words(rows[one].get(sort.reference)) or ""
+            reference = string(rows[one].get(sort.reference)) or ""
             if reference.startswith(prefix) and reference != prefix:
                 found.setdefault(reference, rows[one])
         if not found:

@@ -29,7 +29,7 @@ from upbridge.systems.connecting import Vault
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.transport import Remote
 from upbridge.systems.uphance.errors import WrongOrganisation
-from upbridge.systems.uphance.schemas import Json, items, meta, organisations_in, single, whole, words
+from upbridge.systems.uphance.schemas import Json, items, meta, organisations_in, single, string, whole
 from upbridge.systems.uphance.tokens import Tokens, read_tokens
 from upbridge.systems.uphance.transport import Exchange
 
@@ -65,7 +65,7 @@ async def login(
     tokens = await _granted(exchange, body)
     payload = await exchange.call("GET", "/organisations", token=tokens.access)
     found = [
-        Organisation(number, words(row.get("name")) or str(number))
+        Organisation(number, string(row.get("name")) or str(number))
         for row in _listed(payload, "organisations")
         if (number := whole(row.get("id"))) is not None
     ]
@@ -238,7 +238,7 @@ class UphanceClient:
             raise WrongOrganisation(
                 f"Uphance did not choose organisation {organisation}: {rejected}"
             ) from rejected
-        status = words(payload.get("Status")) if isinstance(payload, dict) else None
+        status = string(payload.get("Status")) if isinstance(payload, dict) else None
         if status is not None and status.lower() != "updated":
             raise WrongOrganisation(f"Uphance did not choose organisation {organisation}")
 

@@ -23,7 +23,7 @@ from upbridge.systems.uphance.adoption import Forgotten
 from upbridge.systems.uphance.careful_read import Gap, Sorted, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.errors import RowUnread
-from upbridge.systems.uphance.schemas import Json, items, meta, single, whole, words
+from upbridge.systems.uphance.schemas import Json, items, meta, single, string, whole
 from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, Sort
 from upbridge.systems.uphance.unread_rows import Doubt
 
@@ -141,7 +141,7 @@ class Maker:
         found = [
             row
             for row in rows
-            if words(row.get(sort.reference)) == reference and (whole(row.get("id")) or 0) > newer_than
+            if string(row.get(sort.reference)) == reference and (whole(row.get("id")) or 0) > newer_than
         ]
         if gaps and not found:
             raise RowUnread(f"Uphance cannot give {sort.name} {', '.join(map(str, gaps))}, which may be this one")

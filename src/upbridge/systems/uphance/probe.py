@@ -41,8 +41,8 @@ from upbridge.systems.uphance.schemas import (
     sales_order_body,
     single,
     skus_of,
+    string,
     whole,
-    words,
 )
 
 MARK = "UPBRIDGE-TEST"
@@ -358,7 +358,7 @@ class _Make:
 
 
 def _status(order: Json) -> Step:
-    status = words(order.get("status"))
+    status = string(order.get("status"))
     if status == "draft":
         return Step("status", "ok", "the order is a draft, as assumed")
     return Step("status", "warn", f"the order is {status or 'without a status'}, not a draft")
@@ -389,9 +389,9 @@ def differences(sent: Any, read: Any, where: str = "") -> Iterator[str]:
                 yield from differences(value, rows[place] if place < len(rows) else None, f"{where}.{place}")
         case _:
             mine, theirs = number(sent), number(read)
-            if sent == read or words(sent) == words(read) or (mine is not None and mine == theirs):
+            if sent == read or string(sent) == string(read) or (mine is not None and mine == theirs):
                 return
-            yield f"{where} is {words(read) or 'not there'} instead of {words(sent)}"
+            yield f"{where} is {string(read) or 'not there'} instead of {string(sent)}"
 
 
 def masked(body: str) -> str:

@@ -31,7 +31,7 @@ from upbridge.systems.uphance.product_mapping import (
     map_product,
     wanted_variants,
 )
-from upbridge.systems.uphance.schemas import Json, product_additions, product_body, skus_of, whole, words
+from upbridge.systems.uphance.schemas import Json, product_additions, product_body, skus_of, string, whole
 from upbridge.systems.uphance.sorts import PRODUCTS
 
 #: After so many failures of their application on the same product, a person has to look at it.
@@ -119,7 +119,7 @@ class Products:
         async for page in self.client.pages(PRODUCTS.path, PRODUCTS.list_name, **filtered):
             for row in page:
                 number = whole(row.get("id"))
-                if number is not None and words(row.get(PRODUCTS.reference)) == identifier:
+                if number is not None and string(row.get(PRODUCTS.reference)) == identifier:
                     found.add(number)
         return found
 
@@ -160,8 +160,8 @@ def _places(product: Json) -> set[tuple[str, str]]:
     """Colour and size of every SKU of a product of Uphance, in the form in which ours are compared."""
     return {
         (
-            (words(variation.get("color")) or words(sku.get("color")) or "").casefold(),
-            (words(sku.get("size")) or "").casefold(),
+            (string(variation.get("color")) or string(sku.get("color")) or "").casefold(),
+            (string(sku.get("size")) or "").casefold(),
         )
         for variation in product.get("variations") or ()
         for sku in variation.get("skus") or ()

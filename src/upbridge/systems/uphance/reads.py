@@ -19,8 +19,8 @@ from upbridge.systems.uphance.schemas import (
     items,
     pick_ticket,
     remote_order,
+    string,
     whole,
-    words,
 )
 
 log = structlog.get_logger(__name__)
@@ -40,12 +40,12 @@ async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str
     `organisation` {id, name}; `channels` [{id, name, currency}], one currency each; `seasons` [{id, name}].
     """
     rows = items(await client.get("/organisations"), "organisations") or []
-    names = {whole(row.get("id")): words(row.get("name")) for row in rows}
+    names = {whole(row.get("id")): string(row.get("name")) for row in rows}
     return {
         "organisation": {"id": organisation, "name": names.get(organisation) or str(organisation)},
         "channels": [channel for row in await _all(client, "channels") if (channel := _channel(row))],
         "seasons": [
-            {"id": number, "name": words(row.get("name")) or str(number)}
+            {"id": number, "name": string(row.get("name")) or str(number)}
             for row in await _all(client, "seasons")
             if (number := whole(row.get("id"))) is not None
         ],
@@ -71,7 +71,7 @@ class NamesInOrders:
         for row in rows:
             self.last = max(self.last, whole(row.get("id")) or 0)
             for name, field_name in _NAMES.items():
-                if said := words(row.get(field_name)):
+                if said := string(row.get(field_name)):
                     self.names[name].add(said)
 
     def facts(self) -> dict[str, Any]:
@@ -223,8 +223,8 @@ async def _all(client: UphanceClient, name: str) -> list[Json]:
 
 def _channel(row: Json) -> dict[str, Any] | None:
     number = whole(row.get("channel_ID") or row.get("channel_id") or row.get("id"))
-    currency = words(row.get("currency"))
+    currency = string(row.get("currency"))
     if number is None or currency is None:
         return None
-    name = words(row.get("channel_name") or row.get("name")) or str(number)
+    name = string(row.get("channel_name") or row.get("name")) or str(number)
     return {"id": number, "name": name, "currency": currency.upper()}

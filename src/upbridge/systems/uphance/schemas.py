@@ -46,7 +46,7 @@ def whole(value: Any) -> int | None:
     return int(parsed) if parsed is not None and parsed == parsed.to_integral_value() else None
 
 
-def words(value: Any) -> str | None:
+def string(value: Any) -> str | None:
     """Text without blanks around it and characters that cannot be stored; numbers become text; None for null
     and ""."""
     if value is None or isinstance(value, (bool, dict, list)):
@@ -56,7 +56,7 @@ def words(value: Any) -> str | None:
 
 def moment(value: Any) -> datetime | None:
     """A moment in UTC; one without an offset is taken for UTC; None if it is none."""
-    text = words(value)
+    text = string(value)
     if text is None:
         return None
     try:
@@ -149,10 +149,10 @@ def remote_order(row: Json | None) -> RemoteOrder | None:
         return None
     return RemoteOrder(
         id=number_,
-        order_number=words(row.get("order_number")),
-        reference=words(row.get("purchase_order_ref")),
-        status=words(row.get("status")),
-        fulfillment_status=words(row.get("fulfillment_status")),
+        order_number=string(row.get("order_number")),
+        reference=string(row.get("purchase_order_ref")),
+        status=string(row.get("status")),
+        fulfillment_status=string(row.get("fulfillment_status")),
         updated_at=moment(row.get("updated_at")),
     )
 
@@ -173,9 +173,9 @@ def skus_of(product: Json) -> Iterator[Sku]:
                 product_id=product_id,
                 variation_id=whole(variation.get("id")),
                 season_id=one_season(product.get("season_id")),
-                sku_number=words(row.get("sku_number")),
-                ean=words(row.get("ean")),
-                name=" / ".join(text for text in map(words, labels) if text) or None,
+                sku_number=string(row.get("sku_number")),
+                ean=string(row.get("ean")),
+                name=" / ".join(text for text in map(string, labels) if text) or None,
                 in_stock=whole(row.get("in_stock")),
                 available=whole(row.get("available_to_sell")),
                 available_from_stock=whole(row.get("available_to_sell_from_stock")),
@@ -209,17 +209,17 @@ def pick_ticket(row: Json | None) -> PickTicket | None:
     number_ = whole(row.get("id")) if row else None
     if row is None or number_ is None:
         return None
-    status = words(row.get("status"))
+    status = string(row.get("status"))
     return PickTicket(
         id=number_,
         order_id=whole(row.get("sale_id")) or whole(row.get("order_id")),
-        order_number=words(row.get("order_number")),
+        order_number=string(row.get("order_number")),
         status=status,
         shipped=status == "shipped",
-        tracking_number=words(row.get("tracking_number")),
-        carrier=words(row.get("carrier")),
-        shipment_number=words(row.get("shipment_number")),
-        date=words(row.get("date")),
+        tracking_number=string(row.get("tracking_number")),
+        carrier=string(row.get("carrier")),
+        shipment_number=string(row.get("shipment_number")),
+        date=string(row.get("date")),
         updated_at=moment(row.get("updated_at")),
         pieces=tuple(
             (sku_id, quantity)
@@ -342,7 +342,7 @@ def product_additions(product: NewProduct, existing: Json, skus: Sequence[NewSku
         there = [{"id": whole(sku.get("id"))} for sku in items(row, "skus") or ()]
         variation: dict[str, Any] = {"id": whole(row.get("id")), "skus": there}
         variations.append(variation)
-        by_color.setdefault((words(row.get("color")) or "").casefold(), variation)
+        by_color.setdefault((string(row.get("color")) or "").casefold(), variation)
     for sku in skus:
         if sku.color.casefold() not in by_color:
             prices = [_price(price) for price in product.prices.get(sku.color, ())]
@@ -350,7 +350,7 @@ def product_additions(product: NewProduct, existing: Json, skus: Sequence[NewSku
             variations.append(variation)
             by_color[sku.color.casefold()] = variation
         by_color[sku.color.casefold()]["skus"].append(_new_sku(sku))
-    sizes = [size for part in (words(existing.get("sizing_system")) or "").split(",") if (size := part.strip())]
+    sizes = [size for part in (string(existing.get("sizing_system")) or "").split(",") if (size := part.strip())]
     body: dict[str, Any] = {"variations": variations}
     if new := [size for size in dict.fromkeys(sku.size for sku in skus) if size not in sizes]:
         body["sizing_system"] = ",".join([*sizes, *new])

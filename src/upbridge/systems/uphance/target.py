@@ -53,7 +53,7 @@ from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order
 from upbridge.systems.uphance.order_policy import order_policy
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.product_push import Products
-from upbridge.systems.uphance.schemas import customer_body, sales_order_body, whole, words
+from upbridge.systems.uphance.schemas import customer_body, sales_order_body, string, whole
 from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, PRODUCTS
 from upbridge.systems.uphance.tax import tax_remark
@@ -369,8 +369,8 @@ def _delivered(made: Made) -> Delivered:
     return Delivered(
         remote_id=str(made.id),
         keep=canonical(made.trace),
-        remote_status=words(made.row.get("status")),
-        metadata={"order_number": words(made.row.get("order_number"))},
+        remote_status=string(made.row.get("status")),
+        metadata={"order_number": string(made.row.get("order_number"))},
         remark=tax_remark(made.trace, made.row),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from upbridge.domain.delivery import Issue
 from upbridge.domain.money import rounded, same_total
-from upbridge.systems.uphance.schemas import number, words
+from upbridge.systems.uphance.schemas import number, string
 
 
 def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Issue | None:
@@ -25,7 +25,7 @@ def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Issue | None:
         "order.taxed_otherwise",
         {
             "number": sent["number"],
-            "uphance_order": words(row.get("order_number")) or words(row.get("id")),
+            "uphance_order": string(row.get("order_number")) or string(row.get("id")),
             "ours": str(rounded(ours)),
             "theirs": str(rounded(theirs)),
             "currency": sent["currency"],

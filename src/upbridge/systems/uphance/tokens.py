@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upbridge.core.errors import LoginRefused, Unreachable
-from upbridge.systems.uphance.schemas import whole, words
+from upbridge.systems.uphance.schemas import string, whole
 
 #: Renew at this share of a token's life, and this long before its end at the latest.
 _RENEW_AT = 0.8
@@ -60,14 +60,14 @@ def read_tokens(payload: Any, *, now: datetime, refresh: str | None = None) -> T
         raise Unreachable("Uphance answered a login with something that is no token")
     if payload.get("error"):
         raise LoginRefused("Uphance refused the login")
-    access = words(payload.get("access_token"))
+    access = string(payload.get("access_token"))
     if access is None:
         raise Unreachable("Uphance answered a login without a token")
     seconds = whole(payload.get("expires_in"))
     life = timedelta(seconds=seconds) if seconds is not None and seconds > 0 else _SHORT_LIFE
     return Tokens(
         access=access,
-        refresh=words(payload.get("refresh_token")) or refresh,
+        refresh=string(payload.get("refresh_token")) or refresh,
         # Measured by our clock: theirs (`created_at`) may differ from it.
         renew_at=now + max(min(life * _RENEW_AT, life - _MARGIN), timedelta(0)),
     )

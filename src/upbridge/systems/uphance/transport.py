@@ -10,7 +10,7 @@ from upbridge.domain.masking import unsaid
 from upbridge.systems.http.errors import error_of
 from upbridge.systems.http.exact_json import decode
 from upbridge.systems.http.transport import Remote
-from upbridge.systems.uphance.schemas import words
+from upbridge.systems.uphance.schemas import string
 
 #: Wait this long where "too many requests" comes without a time.
 _PAUSE = timedelta(seconds=60)
@@ -67,4 +67,4 @@ def _said(body: bytes) -> str:
     error = payload.get("error")
     inner = error if isinstance(error, dict) else {}
     candidates = (payload.get("message"), error, inner.get("message"), inner.get("reason"))
-    return next((text[:_KEEP] for text in map(words, candidates) if text), "")
+    return next((text[:_KEEP] for text in map(string, candidates) if text), "")
