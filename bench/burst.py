@@ -32,7 +32,7 @@ async def burst(testbed: Testbed, *, changes: int, orders: int) -> tuple[list[Ro
     async with httpx.AsyncClient(trust_env=False, timeout=60, base_url=address) as client:
         busy = await connected_shop(testbed, client, "busy", targets=("upp",))
         other = await connected_shop(testbed, client, "other", targets=("upp",))
-        await testbed.quiet()
+        await testbed.quiet(busy, other)
         shop_id = ShopId(await testbed.value("SELECT id FROM shops WHERE token = :token", token=busy))
         await _announce(testbed, shop_id, [str(_NO_PRODUCT + number) for number in range(changes)])
         placed: dict[Order, datetime] = {}

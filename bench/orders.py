@@ -38,7 +38,7 @@ async def orders(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[s
     address = f"{processes.addresses['admin']}/control"
     async with httpx.AsyncClient(trust_env=False, timeout=60, base_url=address) as client:
         tokens = [await connected_shop(testbed, client, f"orders_{number}") for number in range(SHOPS)]
-        await testbed.quiet()
+        await testbed.quiet(*tokens)
         placed = await _place(client, tokens, seconds)
         late = await seconds_late(testbed, placed, tokens, _TARGETS)
     gathering = float(processes.environment["UPBRIDGE_COALESCE_SECONDS"])

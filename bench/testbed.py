@@ -98,8 +98,8 @@ class Testbed:
             self.processes.check()
             await asyncio.sleep(0.1)
 
-    async def quiet(self) -> None:
-        """Until nothing waits to be read or sent."""
+    async def quiet(self, *tokens: str) -> None:
+        """Until nothing waits to be read or sent, or nothing of the shops with these *tokens*."""
         deadline = time.monotonic() + QUIET_SECONDS
         still = 0
         while still < 3:  # noqa: PLR2004 - a run that ends may start another one
@@ -107,7 +107,10 @@ class Testbed:
                 raise Failed("the worker did not come to rest")
             self.processes.check()
             left = await self.value(
-                "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM documents WHERE state <> 'parked')"
+                "WITH wanted AS (SELECT id FROM shops WHERE token = ANY(:tokens) OR :tokens = '{}') SELECT"
+                " (SELECT count(*) FROM changes JOIN wanted ON id = shop_id)"
+                " + (SELECT count(*) FROM documents d JOIN wanted ON id = shop_id WHERE d.state <> 'parked')",
+                tokens=list(tokens),
             )
             still = 0 if left else still + 1
             await asyncio.sleep(0.3)
