@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from upbridge.core.errors import NotSent, Rejected, Unreachable
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.schemas import Json, items, meta, whole
+from upbridge.systems.uphance.schemas import Json, Meta, items, meta, whole
 
 _MOST_STEPS = 14
 """Each step is four times the one before: beyond that many it is not a row that is broken but Uphance."""
@@ -139,7 +139,7 @@ async def read_above(
 
     Raises `Unreachable` if it is not a row but Uphance that is broken, or if the list is not sorted by id.
     """
-    behind = await _page_by(client, of, since=_BEHIND_ALL)
+    behind = await _page_by(client, of, since_id=_BEHIND_ALL)
     if behind is not None and not behind[0]:
         found, gaps = await _above_by_id(client, of, low, high)
     else:
@@ -218,34 +218,35 @@ async def _above_by_numbers(client: UphanceClient, of: Sorted, low: int) -> tupl
     return found, [gap for gap in ends if gap.high is None or gap.high > gap.low]
 
 
-async def _page_by(client: UphanceClient, of: Sorted, **where: int) -> tuple[dict[int, Json], int | None] | None:
-    """A page by its number or behind an id, as it comes, and how many there are; None if it cannot be read."""
-    query = {{"since": "since_id"}.get(name, name): value for name, value in where.items()}
+async def _answer(client: UphanceClient, of: Sorted, **where: int) -> tuple[list[Json], Meta] | None:
+    """The rows of a page and what stands beside them; None if it cannot be read."""
     try:
-        payload = await client.get(of.path, **of.query, **query)
+        payload = await client.get(of.path, **of.query, **where)
     except NotSent:
         raise
     except (Unreachable, Rejected):
         return None
     rows = items(payload, of.plural)
-    if rows is None:
+    return None if rows is None else (rows, meta(payload))
+
+
+async def _page_by(client: UphanceClient, of: Sorted, **where: int) -> tuple[dict[int, Json], int | None] | None:
+    """A page by its number or behind an id, as it comes, and how many there are; None if it cannot be read."""
+    answer = await _answer(client, of, **where)
+    if answer is None:
         return None
-    return {whole(row.get("id")) or 0: row for row in rows}, meta(payload).total_pages
+    rows, beside = answer
+    return {whole(row.get("id")) or 0: row for row in rows}, beside.total_pages
 
 
 async def _page(client: UphanceClient, of: Sorted, since: int) -> tuple[dict[int, Json], bool] | None:
     """The rows of the page behind *since*, and whether it is the last; None if it cannot be read."""
-    try:
-        payload = await client.get(of.path, **of.query, **({"since_id": since} if since else {}))
-    except NotSent:
-        raise
-    except (Unreachable, Rejected):
+    answer = await _answer(client, of, **({"since_id": since} if since else {}))
+    if answer is None:
         return None
-    rows = items(payload, of.plural)
-    if rows is None:
-        return None
+    rows, beside = answer
     ids = [whole(row.get("id")) or 0 for row in rows]
-    last = meta(payload).next_page is None
+    last = beside.next_page is None
     if ids != sorted(set(ids)) or (ids and ids[0] <= since) or (not ids and not last):
         raise Unreachable(f"{of.path} is not sorted by id")
     return dict(zip(ids, rows, strict=True)), last
