@@ -3,7 +3,8 @@
 import re
 
 from tests.project.documents import TOP
-from upbridge.bootstrap import connections_of_web, connections_of_worker
+from upbridge.bootstrap import connections_of_worker
+from upbridge.web_container import connections_of_web
 
 SIZING = (TOP / "docs/sizing.md").read_text()
 

@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from upbridge import __version__
-from upbridge.bootstrap import connections_of_web, create_web_container
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.collector import spare_what_is_here, spare_what_stays
 from upbridge.core.database_failure import reason_of
@@ -35,6 +34,7 @@ from upbridge.web import routes as pages_endpoints
 from upbridge.web.security_headers import ProtectedApp, common_headers
 from upbridge.web.templates import compile_templates
 from upbridge.web.traced_requests import TracedRequests
+from upbridge.web_container import connections_of_web, create_web_container
 from upbridge.webhooks import endpoints as inbox_endpoints
 
 log = structlog.get_logger(__name__)

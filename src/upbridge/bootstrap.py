@@ -1,54 +1,32 @@
-"""Put the rooms together: what the web process and what workers and commands work with. Decides nothing."""
+"""Put together what workers and commands work with, over a database that fits this code. Decides nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 
 import httpx
 import psycopg
-import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.database_failure import reason_of
 from upbridge.core.deadline import with_deadline
-from upbridge.core.deferred import Deferred
-from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import NotReady
-from upbridge.core.telemetry.database_outage import DATABASE
-from upbridge.core.telemetry.seldom import Seldom
-from upbridge.domain.history import Way
-from upbridge.domain.lane import Lane, Wake, leave_to_sweep
+from upbridge.domain.lane import Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
-from upbridge.insights.flow_states import CountedLights
-from upbridge.installation.keys import SignatureKeys
-from upbridge.installation.service import InstallationService
-from upbridge.job_queue import JOBS_POOL, WakeUps, create_jobs
-from upbridge.mail.rounds import Rounds
+from upbridge.job_queue import JOBS_POOL
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.settings import DEFAULT_PORT, Settings
-from upbridge.store.connections import Connections
-from upbridge.store.database import PAGES_POOL, Database, open_database
+from upbridge.settings import Settings
+from upbridge.store.database import Database, open_database
 from upbridge.store.probes import ANSWER_SECONDS, require_sessions
 from upbridge.store.schema_version import schema_version
-from upbridge.store.shops import Shops
 from upbridge.systems.base import ANY_EVENT, Systems, Target
 from upbridge.systems.connecting import Tools
 from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
-from upbridge.web.context import Pages
-from upbridge.web.readiness import Readiness
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
-from upbridge.webhooks.connection_pool import SIZE as INBOX_POOL
-from upbridge.webhooks.connection_pool import InboxPool
-from upbridge.webhooks.inbox import Inbox, inbox_engine
 from upbridge.worker_container import WorkerContainer
-
-log = structlog.get_logger(__name__)
-
-_RETRY_SECONDS = 1.0
 
 
 def worker_pool(concurrency: int) -> int:
@@ -62,11 +40,6 @@ def worker_pool(concurrency: int) -> int:
 def connections_of_worker(concurrency: int) -> int:
     """The most connections that a worker holds: for work, for the job library, and to hear of new jobs."""
     return worker_pool(concurrency) + JOBS_POOL + len(SYSTEMS.all) + 1
-
-
-def connections_of_web() -> int:
-    """The most connections that one web process holds: pages, webhooks, one to wake workers, one for readiness."""
-    return PAGES_POOL + INBOX_POOL + 1 + 1
 
 
 def webhook_url(origin: str, addresses: WebhookAddresses, shop: Shop, source: str, event: str) -> str:
@@ -108,134 +81,6 @@ async def create_worker_container(
         ),
         webhook_url=lambda shop, source, event: webhook_url(origin, addresses, shop, source, event),
         wake=wake,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebContainer:
-    """What the endpoints work with: made once per process by `create_web_container`."""
-
-    settings: Settings
-    database: Database
-    clock: Clock
-    http: httpx.AsyncClient
-    inbox: Inbox
-    webhook_connections: InboxPool
-    wake_ups: WakeUps
-    pages: Pages
-    readiness: Readiness
-    lights: CountedLights
-    installation: InstallationService
-    addresses: Deferred[WebhookAddresses]
-    """The webhook addresses. Their key lies in the database: until that answers, webhooks are refused with 503."""
-    mail: Rounds
-    worker: Deferred[WorkerContainer]
-    """What forms call; not ready as long as the addresses are not."""
-    port: int
-
-    async def load_webhook_key(self) -> None:
-        """Try until the key of the webhook addresses is loaded from the database; say once why it is not."""
-        seldom = Seldom()
-        while True:
-            try:
-                await self._load_webhook_key()
-            except (DBAPIError, psycopg.Error, PoolTimeout, OSError) as error:
-                if not DATABASE.explains(error) and seldom.times(reason := reason_of(error)):
-                    log.warning("webhook_addresses_not_loaded", reason=reason)
-            except NotReady as error:
-                if seldom.times(str(error)):
-                    log.error("database_refused", what_to_do=str(error))  # noqa: TRY400
-            except DecryptionError:
-                if seldom.times("keys"):
-                    log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
-            else:
-                return
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _load_webhook_key(self) -> None:
-        if self.database.embedded is None:
-            await require_sessions(self.database.conninfo)
-        current = await schema_version(self.database.engine)
-        if current.problem is not None:
-            raise NotReady(current.problem)
-        await self.inbox.warm_up()
-        container = await create_worker_container(
-            self.settings,
-            self.database,
-            self.http,
-            clock=self.clock,
-            port=self.port,
-            wake=self.wake_ups.wake,
-        )
-        self.worker.set(replace(container, way=Way.PAGE))
-        self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
-
-    async def close(self) -> None:
-        """Let go of the connections that only the web process has, and of a key that is being fetched."""
-        await self.installation.keys.close()
-        await self.webhook_connections.dispose()
-        await self.readiness.close()
-
-
-def create_web_container(
-    settings: Settings,
-    database: Database,
-    http: httpx.AsyncClient,
-    *,
-    clock: Clock = utc_now,
-    port: int = DEFAULT_PORT,
-) -> WebContainer:
-    """The web process's collaborators. Asks nothing of the database yet."""
-    cipher = Cipher(settings.keys())
-    shops = Shops(database.engine, cipher, SYSTEMS.settings, way=Way.PLATFORM)
-    worker: Deferred[WorkerContainer] = Deferred("the key of the webhook addresses is not loaded yet")
-    webhook_connections = inbox_engine(database.conninfo)
-    wake_ups = WakeUps(create_jobs(database.conninfo, pool_size=1))
-    pages = Pages.of(
-        settings,
-        systems=SYSTEMS,
-        engine=database.engine,
-        shops=shops,
-        connections=Connections(database.engine, cipher),
-        cipher=cipher,
-        clock=clock,
-        origin=settings.public_origin(port),
-        act=lambda: worker.get().actions,
-        webhook_address=lambda shop, system: worker.get().webhook_url(shop, system, ANY_EVENT),
-    )
-    return WebContainer(
-        settings=settings,
-        database=database,
-        clock=clock,
-        http=http,
-        inbox=Inbox(
-            webhook_connections, clock, announce=lambda shop_id, source: wake_ups.ask(Lane.pull(shop_id, source))
-        ),
-        webhook_connections=webhook_connections,
-        wake_ups=wake_ups,
-        pages=pages,
-        readiness=Readiness(database.conninfo),
-        lights=CountedLights(database.engine, SYSTEMS, shops),
-        installation=InstallationService.of(
-            settings,
-            engine=database.engine,
-            shops=shops,
-            keys=SignatureKeys(http, settings.signature_key_url, clock),
-            ticket_address=pages.ticket_address,
-            clock=clock,
-            wake=wake_ups.wake,
-        ),
-        addresses=Deferred("the key of the webhook addresses is not loaded yet"),
-        mail=Rounds.of(
-            settings,
-            engine=database.engine,
-            cipher=cipher,
-            systems=SYSTEMS,
-            clock=clock,
-            origin=settings.public_origin(port),
-        ),
-        worker=worker,
-        port=port,
     )
 
 

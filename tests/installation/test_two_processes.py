@@ -12,9 +12,9 @@ from tests.installation.outside import Outside
 from tests.installation.signing import TOKEN, UPGATES, Upgates
 from tests.support.engine import settings
 from upbridge.app import create_app
-from upbridge.bootstrap import WebContainer, create_web_container
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.web_container import WebContainer, create_web_container
 
 ORIGIN = "https://upbridge.example"
 EVENTS = ("Orders.create", "Orders.update")

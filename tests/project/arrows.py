@@ -1,6 +1,6 @@
 """Which room may import which: the architecture's arrows, as a table of floors.
 
-    cli  jobs  job_queue  app  bootstrap  worker_container    entrances: they put the rooms together
+    cli  jobs  job_queue  app  bootstrap  web_container  worker_container    entrances: they put the rooms together
     web  installation  webhooks  maintenance
     mail                                           tells people by mail what the pages show
     operations  insights
@@ -31,7 +31,7 @@ SANDBOX_STARTED_BY = "upbridge.cli.run"
 
 #: From the top to the bottom.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("cli", "app", "jobs", "job_queue", "bootstrap", "worker_container", "__main__"),
+    ("cli", "app", "jobs", "job_queue", "bootstrap", "web_container", "worker_container", "__main__"),
     ("web", "installation", "webhooks", "maintenance"),
     ("mail",),
     ("operations", "insights"),

@@ -12,7 +12,7 @@ CONTAINERS = ("WorkerContainer", "WebContainer")
 _NAMED = re.compile(rf"""['"]?({"|".join(CONTAINERS)})\b""")
 
 #: Where they are made. This list only gets shorter.
-ROOTS = {"upbridge.bootstrap", "upbridge.worker_container"}
+ROOTS = {"upbridge.bootstrap", "upbridge.web_container", "upbridge.worker_container"}
 
 #: What a command does is a function within its command, and takes what the command opens. Nothing else may.
 EDGE = "upbridge.cli."

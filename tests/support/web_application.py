@@ -15,13 +15,13 @@ from tests.support.clock import MID_HOUR, MovableClock
 from tests.support.engine import settings
 from tests.support.shops import MakeShop
 from upbridge.app import create_app
-from upbridge.bootstrap import WebContainer, create_web_container
 from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.settings import Settings
 from upbridge.store.database import Database
 from upbridge.systems.base import ANY_EVENT
+from upbridge.web_container import WebContainer, create_web_container
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 
 Json = dict[str, Any]

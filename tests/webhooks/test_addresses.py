@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from tests.support.engine import settings
 from tests.support.postgres import empty_database
 from upbridge import app as web
-from upbridge import bootstrap
+from upbridge import web_container
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
@@ -98,7 +98,7 @@ async def test_a_process_that_began_when_all_connections_were_taken_loads_them_w
         yield replace(database, engine=few)
 
     monkeypatch.setattr(web, "open_database", opened)
-    monkeypatch.setattr(bootstrap, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(web_container, "_RETRY_SECONDS", 0.01)
     app = web.create_app(settings())
     with capture_logs() as logs:
         async with asyncio.timeout(10), few.connect() as taken, app.router.lifespan_context(app):
@@ -113,7 +113,7 @@ async def test_a_process_that_began_when_all_connections_were_taken_loads_them_w
 async def test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_when_it_ran(
     postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(web_container, "_RETRY_SECONDS", 0.01)
     with empty_database(postgres) as address:
         app = web.create_app(settings(database_url=address))
         with capture_logs() as logs:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from upbridge.bootstrap import running_container
+from upbridge.cli.printable import shown
 from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.domain.history import Way
@@ -39,24 +40,12 @@ class PlainConsole(Console):
         return super().render_str(shown(text), **settings)
 
 
-def shown(text: str) -> str:
-    """*text* with an escape in the place of each sign that is not printed; a line break stays."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)
-
-
 #: Tables and progress for people. Logs go elsewhere, so a pipe sees nothing but the data.
 out = PlainConsole(soft_wrap=True)
 err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 ShopName = Annotated[str, typer.Argument(metavar="SHOP", help="Our id, the Upgates token, or the shop's key.")]
-
-
-def console_error(message: str) -> None:
-    """One line that says what went wrong."""
-    sys.stderr.write(f"error: {shown(message)}\n")
 
 
 @asynccontextmanager

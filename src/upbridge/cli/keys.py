@@ -10,7 +10,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from upbridge.bootstrap import running_database
-from upbridge.cli.common import Json, console_error, err, out, print_json, print_rows, run_async
+from upbridge.cli.common import Json, err, out, print_json, print_rows, run_async
+from upbridge.cli.printable import console_error
 from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher

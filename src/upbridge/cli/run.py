@@ -41,6 +41,8 @@ from upbridge.store.schema_version import SchemaVersion
 
 log = structlog.get_logger(__name__)
 
+app = typer.Typer()
+
 _RESTART_PAUSE = 1.0
 #: A web process that has not answered its parent for so long, in seconds, is replaced. A busy machine may need
 #: more than the library's five to start one, and would replace it for ever.
@@ -55,17 +57,6 @@ class SandboxMissing(UpbridgeError):
     """The simulated systems are not installed; `make setup` in a checkout brings them."""
 
     code = "sandbox_missing"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(up)
-    app.command()(serve)
-    app.command()(worker)
-    app.command(name="migrate")(migrate_command)
-    app.command()(sandbox)
-    app.command()(demo)
-    app.command()(play)
 
 
 def _settings() -> Settings:
@@ -98,6 +89,7 @@ async def _check_sessions(settings: Settings) -> None:
         raise NotReady(f"the database cannot be used: {reason_of(error)}") from error
 
 
+@app.command()
 def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurrency = 4) -> None:
     """Web and worker in one go; migrates first; brings its own Postgres where none is configured."""
     settings = _settings()
@@ -158,6 +150,7 @@ class _Child:
             self._process.kill()
 
 
+@app.command()
 def serve(
     host: Host = "127.0.0.1",
     port: Port = DEFAULT_PORT,
@@ -249,6 +242,7 @@ def _failing_with_one() -> Iterator[None]:
         raise typer.Exit(1 if ended.code else 0) from None
 
 
+@app.command()
 def worker(
     concurrency: Concurrency = 4,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Where the web side listens.")] = None,
@@ -321,6 +315,7 @@ async def _stop_with_other_keys(engine: AsyncEngine, cipher: Cipher, stop: async
     raise DecryptionError(str(DecryptionError.__doc__))
 
 
+@app.command("migrate")
 def migrate_command() -> None:
     """Bring the database's schema to head (own tables and the job library's); harmless to repeat."""
     settings = _settings()
@@ -333,6 +328,7 @@ def migrate_command() -> None:
         out.print(f"schema at {version.revision} ({time.monotonic() - started:.1f} s)")
 
 
+@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(help="First of six ports.", min=1, max=65530)] = 8900,
     host: Host = "127.0.0.1",
@@ -347,6 +343,7 @@ def sandbox(
     run_sandbox(Options(port=port, host=host, addon_url=addon_url, signature_token=token, plan=Plan()))
 
 
+@app.command()
 def demo(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
@@ -362,6 +359,7 @@ def demo(
     raise typer.Exit(run_demo(as_json=json, picture=picture, captured=captured))
 
 
+@app.command()
 def play() -> None:
     """Like demo, but stays up for a person: prints the address of the simulated Upgates admin."""
     _require_sandbox()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from upbridge.cli import pairing, person, shop_history
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_container
 from upbridge.cli.counts import ToldCounts, under_way_line
@@ -280,3 +281,7 @@ def erase(
 
     counts = with_container(work)
     out.print(f"{found.key} is erased: " + ", ".join(f"{number} {table}" for table, number in counts.items()))
+
+
+for others in (shop_history, pairing, person):
+    others.register(app)

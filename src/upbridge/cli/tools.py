@@ -25,16 +25,12 @@ from upbridge.systems.offers import days_of
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
+app = typer.Typer()
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(with_options(trial_options())(doctor))
-    app.command()(accesses)
-    app.command(name="plan")(plan_command)
-
-
+@app.command()
+@with_options(trial_options())
 def doctor(
     call: Annotated[
         Path | None,
@@ -75,6 +71,7 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command()
 def accesses(
     form: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
     days: Annotated[int, typer.Option(min=1, max=LONGEST_DAYS, help="With --used: how far back.")] = 7,
@@ -103,6 +100,7 @@ def accesses(
         typer.echo(SYSTEMS.platform.declared_calls.as_markdown())
 
 
+@app.command("plan")
 def plan_command(
     tariff: Annotated[str, typer.Option(help="bronze, silver, gold, platinum, exclusive.")],
     products: Annotated[int, typer.Option(min=0)],

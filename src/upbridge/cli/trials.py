@@ -5,7 +5,8 @@ from dataclasses import asdict
 import typer
 from rich.text import Text
 
-from upbridge.cli.common import out, print_json, shown, with_container
+from upbridge.cli.common import out, print_json, with_container
+from upbridge.cli.printable import shown
 from upbridge.core.errors import Conflict
 from upbridge.domain.lane import Lane
 from upbridge.engine.lanes import exclusive

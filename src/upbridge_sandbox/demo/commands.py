@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PROGRAM = "upbridge"
+_USED = (f"{PROGRAM}.cli.shops", f"{PROGRAM}.cli.queues")
+"""The modules of the commands that the demo runs: loaded once, for all of them."""
 _ELSEWHERE = "PYTHONPATH"
 
 
@@ -38,7 +40,7 @@ class Commands:
 
     def load(self) -> None:
         """Begin to load the program, without waiting for it."""
-        self.context.set_forkserver_preload([f"{PROGRAM}.cli", __name__])
+        self.context.set_forkserver_preload([*_USED, __name__])
         forkserver.ensure_running()
 
     def run(
