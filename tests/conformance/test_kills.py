@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.conformance.systems import upgates, uphance, upp
-from tests.conformance.testbed import Checkpoint, Testbed, dice, open_testbed
+from tests.conformance.testbed import Checkpoint, Testbed, open_testbed, rng
 from tests.conformance.virtual import Killed
 from tests.support.postgres import emptied
 from tests.support.shops import KEY
@@ -93,7 +93,7 @@ def scenes(shared_url: str) -> list[Scene]:
 async def test_whenever_it_dies_nothing_is_lost_and_nothing_doubled(
     scenes: list[Scene], engine: AsyncEngine, cipher: Cipher, database_url: str, seed: int
 ) -> None:
-    chance = dice(seed)
+    chance = rng(seed)
     scene = scenes[seed % len(scenes)]
     place = chosen(scene.instants, chance)
     deaths = [f"scene {scene.name}"]

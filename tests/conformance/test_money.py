@@ -22,7 +22,7 @@ from upbridge.domain.order import Order
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
-from upbridge.systems.upp.mapping import wants_order
+from upbridge.systems.upp.mapping import order_documents
 
 ORDERS, PORTION = 10_000, 500
 BOOK = SkuBook([sku(number, f"K{number}") for number in range(40)])
@@ -103,7 +103,7 @@ def test_upp_is_told_what_was_charged_and_its_net_to_the_last_haler_or_that_it_i
             )
         ]
 
-        wanted = list(wants_order(order, make_front(vat_payer=till.vat_payer)))
+        wanted = list(order_documents(order, make_front(vat_payer=till.vat_payer)))
 
         [draft] = [one for one in wanted if isinstance(one, DesiredDocument)]
         estimated = [one for one in wanted if isinstance(one, Unmappable)]

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conformance import systems as sides
 from tests.conformance.systems import Side
-from tests.conformance.testbed import SYSTEMS, Testbed, dice
+from tests.conformance.testbed import SYSTEMS, Testbed, rng
 from tests.conformance.virtual import Killed
 from upbridge.domain.lane import Lane
 from upbridge_sandbox.demo import compare
@@ -122,8 +122,8 @@ async def test_the_order_of_announcements_does_not_matter(testbed: Testbed, side
     for seed in (3, 4):
         side.happen(testbed, seed)
         await testbed.deliver(reversed)
-        await testbed.work(dice(seed).shuffle)
-    await quiet(testbed, dice(5).shuffle)
+        await testbed.work(rng(seed).shuffle)
+    await quiet(testbed, rng(5).shuffle)
 
     await right(testbed, side)
 

@@ -243,7 +243,7 @@ def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours
     targets: dict[str, Target] = {
         **targets_of(SYSTEMS, tools),
         "upp": UppTarget(UppClient(http, UPP, hours)),
-        "uphance": UphanceTarget(http, UPHANCE, engine, hours, sleep=hours.pause),
+        "uphance": UphanceTarget.stored(http, UPHANCE, engine, hours, sleep=hours.pause),
     }
     return WorkerContainer(
         settings=ours,
@@ -371,6 +371,6 @@ async def _around(
     assert not broken, broken
 
 
-def dice(seed: int) -> random.Random:
+def rng(seed: int) -> random.Random:
     """Chance that repeats."""
     return random.Random(seed)

@@ -16,7 +16,7 @@ from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.uphance.order_policy import order_policy as of_uphance
-from upbridge.systems.upp.mapping import wants_order
+from upbridge.systems.upp.mapping import order_documents
 from upbridge.systems.upp.order_policy import order_policy as of_upp
 
 #: Status ids by type, one of each that matters.
@@ -130,7 +130,7 @@ def test_upp_has_exactly_the_orders_of_its_policy(one: Order, send: bool) -> Non
     context = mapping_context({"upp.send": send})
     verdict = of_upp(context).judge(one, context.facts)
 
-    drafts = [draft for draft in wants_order(one, context) if isinstance(draft, DesiredDocument)]
+    drafts = [draft for draft in order_documents(one, context) if isinstance(draft, DesiredDocument)]
 
     assert bool(drafts) is (verdict in (Eligibility.SENT, Eligibility.TOO_OLD))
     assert all(draft.only_if_known is (verdict is Eligibility.TOO_OLD) for draft in drafts)

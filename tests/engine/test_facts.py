@@ -243,8 +243,8 @@ def test_a_fact_that_moves_a_document_is_part_of_the_basis() -> None:
     assert changes.keys() | unread == ShopProfile.model_fields.keys()
     goods = make_product(make_variant(prices=(make_price(currency=None), make_price(pricelist="VIP"))))
 
-    for system, wanted in ((UPP, mapping.wants_product), (UPP, mapping.wants_order)):
-        entity: Any = goods if wanted is mapping.wants_product else make_order(status_id=1)
+    for system, wanted in ((UPP, mapping.product_documents), (UPP, mapping.order_documents)):
+        entity: Any = goods if wanted is mapping.product_documents else make_order(status_id=1)
         for name, value in changes.items():
             moved = replace(context, facts=context.facts.model_copy(update={name: value}))
             if list(wanted(entity, context)) != list(wanted(entity, moved)):

@@ -9,7 +9,7 @@ from tests.support.engine import Engine
 from tests.support.upp import make_product, make_variant
 from upbridge.domain.product import Product
 from upbridge.systems.base import NameOwner, UniqueName
-from upbridge.systems.upp.mapping import tombstone, wants_product
+from upbridge.systems.upp.mapping import product_documents, tombstone
 
 
 def goods(product_id: int, code: str | None, *, active: bool = True, **overrides: Any) -> Product:
@@ -132,7 +132,7 @@ class TestUpp:
         context = machine.service.connected.context(shop, row)
 
         def wants(entity: Any) -> Any:
-            return wants_product(entity, replace(context, name_owners=machine.target.fronts[-1].name_owners))
+            return product_documents(entity, replace(context, name_owners=machine.target.fronts[-1].name_owners))
 
         machine.target.mapping, machine.target.tombstone = wants, tombstone  # type: ignore[method-assign]
 

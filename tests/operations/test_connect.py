@@ -668,12 +668,12 @@ async def test_a_setting_of_a_system_that_is_not_connected_waits_for_it(machine:
 async def test_a_tariff_becomes_the_budget_at_once(machine: Engine) -> None:
     await change(machine, budget__tariff="bronze", budget__packages="1")
 
-    outlook = await machine.service.ledger.outlook(machine.shop_id)
-    assert outlook.limits is not None
+    snapshot = await machine.service.ledger.snapshot(machine.shop_id)
+    assert snapshot.limits is not None
     without = 10
-    assert outlook.limits.hour > without
+    assert snapshot.limits.hour > without
     await change(machine, budget__tariff="")
-    assert (await machine.service.ledger.outlook(machine.shop_id)).limits is None
+    assert (await machine.service.ledger.snapshot(machine.shop_id)).limits is None
 
 
 async def test_one_wrong_setting_changes_none(machine: Engine) -> None:

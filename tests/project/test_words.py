@@ -10,6 +10,7 @@ def test_a_gone_name_is_found_as_a_part_of_a_name() -> None:
     assert words.gone_in("take_a_bite") == ["bite"]
     assert words.gone_in("LoginFuse") == ["fuse"]
     assert words.gone_in("_PATIENCE") == ["patience"]
+    assert words.gone_in("_look_around_once") == words.gone_in("LookAround") == ["look_around"]
 
 
 def test_one_word_means_one_thing() -> None:
@@ -18,7 +19,7 @@ def test_one_word_means_one_thing() -> None:
 
 
 def test_a_name_that_only_contains_the_letters_is_none() -> None:
-    assert [words.gone_in(name) for name in ("feedback", "refused", "arbiter", "secure")] == [[], [], [], []]
+    assert [words.gone_in(name) for name in ("feedback", "refused", "arbiter", "secure", "look")] == [[]] * 5
 
 
 def test_a_gone_phrase_is_found_across_lines() -> None:

@@ -13,28 +13,37 @@ from pathlib import Path
 
 from tests.project.documents import TOP
 
-#: A name that is gone, and the one to use. A name stands alone or as a part between underscores and capitals.
+#: A name that is gone, and the one to use. A name stands alone or as a part between underscores and
+#: capitals; one of several parts stands in this order.
 NAMES: dict[str, str] = {
+    "absence": "outage",
     "beget": "create",
     "bite": "slice",
     "brokenseal": "DecryptionError",
+    "cast_net": "start reconciliation",
     "coalesced": "gathered",
     "cure": "resolve",
+    "dice": "rng",
     "disclosure": "order lookup",
     "door": "dependencies",
     "fed": "target connections",
     "foresight": "settings preview",
     "fuse": "login breaker",
+    "give_back": "release",
     "journal": "order timeline",
+    "look_around": "refresh the facts",
     "manieth": "every n-th",
     "namesake": "name owner",
     "namesakes": "name owners",
+    "outlook": "snapshot",
     "patience": "deadline",
     "puzzling": "unmappable",
     "sealer": "cipher",
     "shopfront": "mapping context",
     "theatre": "testbed",
     "trouble": "issue",
+    "wardrobe": "seed of Uphance",
+    "way_back": "write-back",
     "whoever": "the actor's name",
 }
 
@@ -100,6 +109,8 @@ def gone_in(name: str) -> list[str]:
     """The parts of *name* that are gone."""
     parts = {part.lower() for part in _PART.findall(name)} | {name.lower().strip("_")}
     parts |= {part[:-1] for part in parts if part.endswith(("s", "d"))}  # doors, cured
+    whole = f"_{'_'.join(part.lower() for part in _PART.findall(name))}_"
+    parts |= {gone for gone in NAMES if "_" in gone and f"_{gone}_" in whole}
     return sorted(part for part in parts & NAMES.keys() if name not in SPARED)
 
 

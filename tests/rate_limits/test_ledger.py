@@ -43,8 +43,8 @@ async def reset(ledger: Ledger, shop_id: ShopId) -> None:
 
 
 async def left(ledger: Ledger, shop_id: ShopId) -> tuple[int, int]:
-    outlook = await ledger.outlook(shop_id)
-    return outlook.hour_remaining, outlook.day_remaining
+    snapshot = await ledger.snapshot(shop_id)
+    return snapshot.hour_remaining, snapshot.day_remaining
 
 
 # --- counting -----------------------------------------------------------------------------------------------
@@ -126,11 +126,11 @@ async def test_every_call_is_counted_by_access_and_purpose(
     await one_call(ledger, shop, Purpose.ORDERS)
     clock.move(hours=1)
     await one_call(ledger, shop, Purpose.IMPORT)
-    outlook = await ledger.outlook(shop)
-    assert outlook.calls_by_purpose[Purpose.ORDERS] == 2
-    assert outlook.calls_by_purpose[Purpose.IMPORT] == 1
-    assert outlook.calls_by_purpose[Purpose.STOCK] == 0
-    assert outlook.calls_today == 3
+    snapshot = await ledger.snapshot(shop)
+    assert snapshot.calls_by_purpose[Purpose.ORDERS] == 2
+    assert snapshot.calls_by_purpose[Purpose.IMPORT] == 1
+    assert snapshot.calls_by_purpose[Purpose.STOCK] == 0
+    assert snapshot.calls_today == 3
     assert await sql(ledger, "SELECT count(*) FROM api_calls WHERE access = :access", access=ACCESS) == 2
 
 
@@ -246,7 +246,7 @@ async def test_what_was_spent_survives_kill_9_between_spend_and_call(
     )
     assert await process.wait() == -signal.SIGKILL
     assert await left(ledger, shop) == (9, 100)
-    assert (await ledger.outlook(shop)).calls_by_purpose[Purpose.ORDERS] == 1
+    assert (await ledger.snapshot(shop)).calls_by_purpose[Purpose.ORDERS] == 1
     assert await sql(ledger, "SELECT count(*) FROM call_leases") == 1
 
 
@@ -317,18 +317,18 @@ async def test_a_database_that_hangs_is_no_database(ledger: Ledger, engine: Asyn
 
 async def test_the_first_answer_teaches_the_limits(ledger: Ledger, shop: ShopId) -> None:
     await one_call(ledger, shop, headers=said(50, 600, 48, 600))
-    outlook = await ledger.outlook(shop)
-    assert outlook.limits == Limits(50, 600)
-    assert outlook.learned_at == NOON
-    assert (outlook.hour_remaining, outlook.day_remaining) == (48, 600)
+    snapshot = await ledger.snapshot(shop)
+    assert snapshot.limits == Limits(50, 600)
+    assert snapshot.learned_at == NOON
+    assert (snapshot.hour_remaining, snapshot.day_remaining) == (48, 600)
 
 
 async def test_headers_win_over_a_chosen_tariff_before_and_after(ledger: Ledger, shop: ShopId) -> None:
     await ledger.set_tariff(shop, "gold", 2)
-    assert (await ledger.outlook(shop)).limits == Limits(100, 1400)
+    assert (await ledger.snapshot(shop)).limits == Limits(100, 1400)
     await one_call(ledger, shop, headers=said(10, 100, 9, 100))
     await ledger.set_tariff(shop, "platinum")
-    assert (await ledger.outlook(shop)).limits == Limits(10, 100)
+    assert (await ledger.snapshot(shop)).limits == Limits(10, 100)
 
 
 async def test_other_software_on_the_same_pot_is_seen(ledger: Ledger, shop: ShopId) -> None:
@@ -393,8 +393,8 @@ async def test_an_answer_that_was_counted_in_another_hour_teaches_no_count(
 async def test_garbage_teaches_nothing(ledger: Ledger, shop: ShopId, headers: dict[str, str]) -> None:
     await ledger.set_tariff(shop, "bronze")
     await one_call(ledger, shop, headers=headers)
-    outlook = await ledger.outlook(shop)
-    assert outlook.limits == Limits(10, 100)
+    snapshot = await ledger.snapshot(shop)
+    assert snapshot.limits == Limits(10, 100)
     assert await left(ledger, shop) == (9, 100)
 
 
@@ -423,7 +423,7 @@ async def test_429_closes_the_budget_until_then(
     with pytest.raises(Throttled) as refused:
         await one_call(ledger, shop)
     assert refused.value.until == datetime.fromisoformat(until)
-    assert (await ledger.outlook(shop)).closed_until == datetime.fromisoformat(until)
+    assert (await ledger.snapshot(shop)).closed_until == datetime.fromisoformat(until)
     clock.now = refused.value.until
     await one_call(ledger, shop)
 
@@ -451,17 +451,19 @@ async def test_a_shop_that_is_closed_does_not_close_another(
 # --- the rest -----------------------------------------------------------------------------------------------
 
 
-async def test_the_outlook_of_a_shop_that_was_never_called_is_the_cap(ledger: Ledger, make_shop: MakeShop) -> None:
-    outlook = await ledger.outlook(await make_shop())
-    assert outlook.limits is None
-    assert outlook.next_24_hours == 2 * CAP_PER_DAY, "what is left of today, and tomorrow's"
+async def test_the_snapshot_of_a_shop_that_was_never_called_is_the_cap(
+    ledger: Ledger, make_shop: MakeShop
+) -> None:
+    snapshot = await ledger.snapshot(await make_shop())
+    assert snapshot.limits is None
+    assert snapshot.next_24_hours == 2 * CAP_PER_DAY, "what is left of today, and tomorrow's"
 
 
-async def test_the_outlook_counts_the_coming_hours_and_both_days(ledger: Ledger, shop: ShopId) -> None:
+async def test_the_snapshot_counts_the_coming_hours_and_both_days(ledger: Ledger, shop: ShopId) -> None:
     await ledger.set_tariff(shop, "bronze")
     for _ in range(12):
         await one_call(ledger, shop)
-    outlook = await ledger.outlook(shop)
-    assert len(outlook.hours) == 24
-    assert [hour.calls for hour in outlook.hours] == [0] + 23 * [10]
-    assert outlook.next_24_hours == 23 * 10 + 98 + 100
+    snapshot = await ledger.snapshot(shop)
+    assert len(snapshot.hours) == 24
+    assert [hour.calls for hour in snapshot.hours] == [0] + 23 * [10]
+    assert snapshot.next_24_hours == 23 * 10 + 98 + 100

@@ -21,8 +21,8 @@ class Upp(Target):
 
     def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
         if isinstance(entity, Order):
-            return mapping.wants_order(entity, context)
-        return mapping.wants_product(entity, context)
+            return mapping.order_documents(entity, context)
+        return mapping.product_documents(entity, context)
 
     def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         return mapping.tombstone(kind, sent)

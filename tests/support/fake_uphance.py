@@ -5,7 +5,7 @@ knows no filter, has pages of three, and carries out what no caller waits for an
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,11 +14,18 @@ import httpx
 
 from tests.support.broken import broken
 from tests.support.clock import MovableClock
+from tests.support.uphance import BOOK
 from upbridge.domain.delivery import Link, LinkState
+from upbridge.domain.order import OrderLine
+from upbridge.domain.product import Variant
+from upbridge.domain.shop_id import ShopId
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.sorts import Sort
+from upbridge.systems.uphance.matching import SkuBook
+from upbridge.systems.uphance.resource_types import ResourceType
+from upbridge.systems.uphance.sku_copy import SkuCopy
+from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.tokens import Tokens
-from upbridge.systems.uphance.unread_rows import Unread
+from upbridge.systems.uphance.unread_rows import Sights, Unread
 
 Hook = Callable[[httpx.Request], httpx.Response | Exception | None]
 BASE = "https://uphance.test"
@@ -96,11 +103,11 @@ class FakeMemory:
     again: list[str] = field(default_factory=list)
     kept: dict[str, Sequence[Unread]] = field(default_factory=dict)
 
-    async def unread(self, sort: Sort) -> Sequence[Unread]:
-        return self.kept.get(sort.kind, ())
+    async def unread(self, resource: ResourceType) -> Sequence[Unread]:
+        return self.kept.get(resource.kind, ())
 
-    async def keep_unread(self, sort: Sort, rows: Sequence[Unread]) -> None:
-        self.kept[sort.kind] = rows
+    async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
+        self.kept[resource.kind] = rows
 
     async def shop_keys(self) -> Sequence[str]:
         return self.keys
@@ -291,3 +298,26 @@ class FakeUphance:
                 "created_at": int(self.clock().timestamp()),
             },
         )
+
+
+class SkusInMemory(SkuCopy):
+    """A copy of SKUs that needs no database: each order's goods are in `BOOK`."""
+
+    def __init__(self) -> None: ...
+
+    async def book(self, shop_id: ShopId, lines: Iterable[OrderLine | Variant]) -> SkuBook:
+        del shop_id, lines
+        return BOOK
+
+
+def target_in_memory(uphance: FakeUphance, memory: FakeMemory, sights: Sights | None = None) -> UphanceTarget:
+    """The target as a process has it that just began, or that has these *sights*; without a database."""
+    return UphanceTarget(
+        uphance.http(),
+        BASE,
+        uphance.clock,
+        sku_copy=SkusInMemory(),
+        memory=lambda _: memory,
+        sights=sights,
+        sleep=uphance.sleep,
+    )

@@ -26,7 +26,7 @@ from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upgates.shop_profile import parse_order_statuses
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
-from upbridge.systems.upp.mapping import wants_order, wants_product
+from upbridge.systems.upp.mapping import order_documents, product_documents
 
 UPP = make_front()
 UPHANCE = replace(UPP, connection=uphance_connection())
@@ -42,7 +42,7 @@ def test_a_zero_date() -> None:
     case = reported_fault("01")
     order = parse_order(case["input"]["orders"][0])
 
-    [document] = wants_order(order, UPP)
+    [document] = order_documents(order, UPP)
 
     assert order.paid_on is None
     assert sent(document).items() >= case["expected"]["upp"].items()
@@ -58,9 +58,9 @@ def test_a_list_with_gaps() -> None:
 
 def test_blanks_around_a_code() -> None:
     case = reported_fault("11")["input"]
-    [product] = wants_product(parse_product(case["product"]), UPP)
+    [product] = product_documents(parse_product(case["product"]), UPP)
     line = parse_order({**reported_fault("01")["input"]["orders"][0], "products": [case["order_line"]]})
-    [order] = wants_order(line, UPP)
+    [order] = order_documents(line, UPP)
 
     assert sent(product)["sku"] == sent(order)["items"][0]["sku"] == "AB-1"
 
@@ -79,12 +79,12 @@ def test_an_order_that_a_bank_cancelled() -> None:
     facts = UPP.facts.model_copy(update=parse_order_statuses(case["order_statuses"]))
     [order] = [parse_order(one) for one in case["orders"]]
 
-    assert list(wants_order(order, replace(UPP, facts=facts))) == []
+    assert list(order_documents(order, replace(UPP, facts=facts))) == []
 
 
 def test_the_address_of_an_image() -> None:
     case = reported_fault("16")
-    [product] = wants_product(parse_product(case["input"]["product"]), UPP)
+    [product] = product_documents(parse_product(case["input"]["product"]), UPP)
 
     assert sent(product)["imageUrl"] == case["expected"]
 
@@ -106,7 +106,7 @@ def test_a_number_that_no_table_takes() -> None:
 def test_a_code_that_changed_after_the_sale() -> None:
     case = reported_fault("12")
     variants = parse_product(case["input"]["product"]).variants
-    [order] = wants_order(
+    [order] = order_documents(
         parse_order(case["input"]["order"]),
         replace(UPP, variant_names={one.id: (one.code, one.ean) for one in variants}),
     )
@@ -137,7 +137,7 @@ def test_styles_and_scripts() -> None:
 def test_a_new_type_of_line() -> None:
     order = parse_order(reported_fault("26")["input"]["orders"][0])
 
-    [document] = wants_order(order, UPP)
+    [document] = order_documents(order, UPP)
     held = map_order(order, BOOK.match_sold, make_settings(SHOP), uphance_connection())
 
     assert sent(document)["grossOrderAmount"] == 242

@@ -14,7 +14,7 @@ from tests.support.shops import MakeShop
 from upbridge.domain.history import What
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import history
-from upbridge.systems.uphance.sku_copy import Catalogue
+from upbridge.systems.uphance.sku_copy import SkuCopy
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_a_sku_is_looked_for_chosen_and_taken_back(
     async with engine.connect() as tx:
         assert await tx.scalar(text("SELECT state FROM documents")) == "waiting"
     sold = make_line("ODD", variant_id=10)
-    assert getattr((await Catalogue(engine).book(shop, [sold])).match_sold(sold), "sku_id", None) == 1
+    assert getattr((await SkuCopy(engine).book(shop, [sold])).match_sold(sold), "sku_id", None) == 1
 
     undone = await browser.post(f"{home}unpair", data={"key": "v-10"})
 

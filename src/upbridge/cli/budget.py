@@ -8,37 +8,37 @@ from upbridge.rate_limits.snapshot import BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY
 
 
-def outlook_json(outlook: BudgetSnapshot) -> dict[str, Any]:
+def snapshot_json(snapshot: BudgetSnapshot) -> dict[str, Any]:
     """A budget as `shops budget --json` prints it."""
     return {
-        "limits": None if outlook.limits is None else {"hour": outlook.limits.hour, "day": outlook.limits.day},
-        "cap": None if outlook.limits is not None else CAP_PER_DAY,
-        "learned_at": outlook.learned_at,
-        "hour_remaining": outlook.hour_remaining,
-        "day_remaining": outlook.day_remaining,
-        "calls_today": outlook.calls_today,
-        "closed_until": outlook.closed_until,
-        "next_24_hours": outlook.next_24_hours,
-        "hours": [{"at": hour.at, "calls": hour.calls, "pool": hour.pool} for hour in outlook.hours],
-        "calls_by_purpose": _by_purpose(outlook.calls_by_purpose),
+        "limits": None if snapshot.limits is None else {"hour": snapshot.limits.hour, "day": snapshot.limits.day},
+        "cap": None if snapshot.limits is not None else CAP_PER_DAY,
+        "learned_at": snapshot.learned_at,
+        "hour_remaining": snapshot.hour_remaining,
+        "day_remaining": snapshot.day_remaining,
+        "calls_today": snapshot.calls_today,
+        "closed_until": snapshot.closed_until,
+        "next_24_hours": snapshot.next_24_hours,
+        "hours": [{"at": hour.at, "calls": hour.calls, "pool": hour.pool} for hour in snapshot.hours],
+        "calls_by_purpose": _by_purpose(snapshot.calls_by_purpose),
     }
 
 
-def outlook_lines(outlook: BudgetSnapshot) -> list[str]:
+def snapshot_lines(snapshot: BudgetSnapshot) -> list[str]:
     """A budget for people."""
-    if outlook.limits is None:
+    if snapshot.limits is None:
         lines = [f"limits          none known; our own cap is {CAP_PER_DAY:,} calls a day"]
     else:
-        source = "from the server's headers" if outlook.learned_at else "from the chosen tariff"
-        lines = [f"limits          {outlook.limits.hour} an hour, then {outlook.limits.day} a day ({source})"]
+        source = "from the server's headers" if snapshot.learned_at else "from the chosen tariff"
+        lines = [f"limits          {snapshot.limits.hour} an hour, then {snapshot.limits.day} a day ({source})"]
     lines += [
-        f"left            {outlook.hour_remaining} this hour, {outlook.day_remaining} in the day's pool",
-        f"made today      {outlook.calls_today}",
-        f"next 24 hours   {outlook.next_24_hours}",
+        f"left            {snapshot.hour_remaining} this hour, {snapshot.day_remaining} in the day's pool",
+        f"made today      {snapshot.calls_today}",
+        f"next 24 hours   {snapshot.next_24_hours}",
     ]
-    if outlook.closed_until is not None:
-        lines.append(f"closed until    {outlook.closed_until.astimezone():%Y-%m-%d %H:%M:%S}")
-    used = ", ".join(f"{name} {count}" for name, count in _by_purpose(outlook.calls_by_purpose).items() if count)
+    if snapshot.closed_until is not None:
+        lines.append(f"closed until    {snapshot.closed_until.astimezone():%Y-%m-%d %H:%M:%S}")
+    used = ", ".join(f"{name} {count}" for name, count in _by_purpose(snapshot.calls_by_purpose).items() if count)
     lines.append(f"last 24 hours   {used or 'no calls'}")
     return lines
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from upbridge.cli import pairing, person, shop_history
-from upbridge.cli.budget import outlook_json, outlook_lines
+from upbridge.cli.budget import snapshot_json, snapshot_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_container
 from upbridge.cli.counts import ToldCounts, under_way_line
 from upbridge.cli.dry_run import print_dry_run
@@ -139,13 +139,13 @@ def budget(shop: ShopName, *, json: Json = False) -> None:
 
     async def work(container: WorkerContainer) -> Any:
         found = await container.shops.find(shop)
-        return await container.ledger.outlook(found.id)
+        return await container.ledger.snapshot(found.id)
 
-    outlook = with_container(work)
+    snapshot = with_container(work)
     if json:
-        print_json(outlook_json(outlook))
+        print_json(snapshot_json(snapshot))
         return
-    for line in outlook_lines(outlook):
+    for line in snapshot_lines(snapshot):
         out.print(line)
 
 

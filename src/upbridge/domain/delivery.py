@@ -1,7 +1,9 @@
 """What is to be sent to a target, and what came of it: the words between the engine and the systems.
 
-entity ──wants()──► Draft …    what this target should hold now for this entity; anything else is withdrawn
-Document ──push()─► Outcome    what came of sending it; the engine settles it in the database
+entity ───desired_documents()──► DesiredDocument …  what this target should hold now for this entity
+Document ──push()──────────────► Outcome            what came of sending it; the engine settles it in the database
+
+What is waiting for a target and is not desired any more is withdrawn.
 """
 
 from collections.abc import Mapping, Sequence

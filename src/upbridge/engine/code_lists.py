@@ -56,7 +56,7 @@ def _problem(system: str, one: Unmappable) -> NewProblem:
     )
 
 
-async def settle(tx: AsyncConnection, shop: Shop, rules: Collection[tuple[str, Setting[Any]]]) -> None:
+async def close_answered(tx: AsyncConnection, shop: Shop, rules: Collection[tuple[str, Setting[Any]]]) -> None:
     """A person has saved *rules* of systems, with all that they can name before their eyes."""
     for system, setting in rules:
         kind = _KINDS.get(setting.offers) if isinstance(setting.offers, ShopList) else None

@@ -26,7 +26,7 @@ _UNDER_WAY = timedelta(minutes=1)
 """How soon a net is asked after that is under way: it may have read its pages before what is announced now."""
 
 
-async def cast_early(
+async def start_early(
     engine: AsyncEngine, clock: Clock, connected: ConnectedSystems, shop: Shop, chunk: list[Change]
 ) -> None:
     """Begin a safety net, or wait for the end of one that is under way. Makes no call."""

@@ -23,7 +23,7 @@ from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import FIRST, ask_count, recount
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.former_numbers import with_former_numbers
-from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
+from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, report_missed
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
 from upbridge.engine.runs import AnyWalk, count_page, walk_of
@@ -149,7 +149,7 @@ class ListPages:
             done=walk.count,
             complete=walk.complete,
         )
-        await settle_missed(tx, shop.id, run.kind, walk, now=now)
+        await report_missed(tx, shop.id, run.kind, walk, now=now)
         match run.purpose, run.kind:
             case RunPurpose.SAFETY_NET, "product":
                 # A deleted product has no time of its last change: only a count can miss it.

@@ -77,7 +77,7 @@ def goes_round(walk: AnyWalk, change: Change, error: Unreachable | Rejected) -> 
 # --- what could not be read ---------------------------------------------------------------------------------
 
 
-async def settle_missed(tx: AsyncConnection, shop_id: ShopId, kind: str, walk: AnyWalk, *, now: datetime) -> None:
+async def report_missed(tx: AsyncConnection, shop_id: ShopId, kind: str, walk: AnyWalk, *, now: datetime) -> None:
     """A run through the list of *kind* has ended: tell what it missed, or that nothing is missed any more.
 
     Products that can lie where it stumbled are asked for by id, so that the one is named that cannot be read.

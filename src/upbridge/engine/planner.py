@@ -229,7 +229,7 @@ def _plan(
     for place, link in links.items():
         # Keep the links of entities that cannot be mapped now; their pending documents are out of date.
         if place not in said | kept and link.hash is not None and link.parent not in unmappable.union(moved):
-            said |= _retire(plan, target, link, waiting.get(place))
+            said |= _take_back(plan, target, link, waiting.get(place))
     unwanted = {place: document for place, document in waiting.items() if place not in said}
     plan.withdraw |= unwanted.keys()
     plan.unsure |= {one.parent for one in unwanted.values() if one.state == outbox.SENDING}
@@ -258,27 +258,27 @@ def _known(link: Link | None) -> Link | None:
     return None if link is not None and link.state is LinkState.UNSENT else link
 
 
-def _want(plan: _Plan, draft: DesiredDocument, link: Link | None, waiting: outbox.Queued | None) -> None:
-    place = (draft.kind, draft.key)
+def _want(plan: _Plan, desired: DesiredDocument, link: Link | None, waiting: outbox.Queued | None) -> None:
+    place = (desired.kind, desired.key)
     on_its_way = waiting is not None and waiting.state == outbox.SENDING
-    if link is None and draft.only_if_known and not on_its_way:
+    if link is None and desired.only_if_known and not on_its_way:
         plan.withdraw.add(place)
     elif link is not None and link.state is LinkState.DELIVERED and link.hash is None:
-        plan.adopt.append(draft)  # found at the target when the shop was connected
-    elif link is not None and link.hash == draft.hash and not on_its_way:
+        plan.adopt.append(desired)  # found at the target when the shop was connected
+    elif link is not None and link.hash == desired.hash and not on_its_way:
         plan.withdraw.add(place)  # they have exactly this; what waited is out of date
     else:
-        plan.put.append(draft)
-        if waiting is None or waiting.hash != draft.hash:
-            plan.changed.add(draft.parent)
+        plan.put.append(desired)
+        if waiting is None or waiting.hash != desired.hash:
+            plan.changed.add(desired.parent)
 
 
-def _retire(plan: _Plan, target: Target, link: Link, waiting: outbox.Queued | None) -> set[tuple[str, str]]:
+def _take_back(plan: _Plan, target: Target, link: Link, waiting: outbox.Queued | None) -> set[tuple[str, str]]:
     body = target.tombstone(link.kind, link.sent) if link.sent is not None else None
     if body is None:
         return set()
-    draft = DesiredDocument(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
-    _want(plan, draft, link, waiting)
+    desired = DesiredDocument(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
+    _want(plan, desired, link, waiting)
     return {(link.kind, link.key)}
 
 

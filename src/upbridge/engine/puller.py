@@ -103,7 +103,7 @@ class Puller:
         announced = [change.hinted_at for change in batch if change.announced]
         state = None
         if lane.system == self.systems.platform.name and purpose in GATHERED:
-            state = (await self.ledger.outlook(shop.id)).state
+            state = (await self.ledger.snapshot(shop.id)).state
             until = not_before(state, now)
             if until > now:
                 await _gather(self.engine, lane, shop, GATHERED, until)

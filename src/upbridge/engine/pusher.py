@@ -98,7 +98,7 @@ class Pusher:
                 await self._stop(lane, shop, error)
                 return False
             finally:
-                await _give_back(self.engine, lane)
+                await _release_claimed(self.engine, lane)
             if passage.failed and passage.below == EVERYTHING:  # else what is less urgent than these stays blocked
                 async with self.engine.begin() as tx:
                     await lane_rows.unblock(tx, lane)
@@ -168,7 +168,7 @@ class Pusher:
         _report(lane, outcomes)
 
 
-async def _give_back(engine: AsyncEngine, lane: Lane) -> None:
+async def _release_claimed(engine: AsyncEngine, lane: Lane) -> None:
     async with engine.begin() as tx:
         await outbox.release_claims(tx, lane.shop_id, lane.system)
 

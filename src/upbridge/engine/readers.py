@@ -17,7 +17,7 @@ from upbridge.engine.after_reading import Planning, look_again, look_later, wake
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import Counting
 from upbridge.engine.connected_systems import ConnectedSystems
-from upbridge.engine.early_net import cast_early
+from upbridge.engine.early_net import start_early
 from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.invented import worth_asking
 from upbridge.engine.list_pages import ListPages
@@ -168,7 +168,7 @@ def readers_of_platform(
         Kind.COUNT: Reader(counting.count_products, 1),
         Kind.ORDER_COUNT: Reader(counting.count_orders, 1),
         Kind.ORDERS_DELETED: Reader(entities.deleted_orders, 1),
-        Kind.EVERYTHING: Reader(partial(cast_early, engine, clock, entities.connected), 1),
+        Kind.EVERYTHING: Reader(partial(start_early, engine, clock, entities.connected), 1),
         Kind.FACTS: Reader(maintenance.read_facts, 1),
         Kind.WEBHOOKS: Reader(maintenance.compare_webhooks, 1),
         Kind.PROBE: Reader(maintenance.probe, 1),

@@ -112,7 +112,7 @@ async def places_of(
     unread = await change_queries.announced(tx, shop_id, platform, Kind.ORDER, numbers)
     delivered = await link_queries.delivered_of(tx, shop_id, _KIND, numbers)
     standing = {
-        (one.parent, one.target): one for one in await document_queries.standing_of(tx, shop_id, _KIND, numbers)
+        (one.parent, one.target): one for one in await document_queries.states_of(tx, shop_id, _KIND, numbers)
     }
     shared = functools.cache(Place)  # most orders are in the same places as their neighbours
     causes: dict[tuple[str, str], str] = {}

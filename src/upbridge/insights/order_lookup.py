@@ -105,7 +105,7 @@ class OrderLookups:
             if receiver is None:
                 continue
             links = await _links(self.engine, shop.id, system, order.key)
-            drafts = [
+            desired = [
                 one
                 for one in desired_documents_of(
                     receiver.target, replace(receiver.context, variant_names=names), order
@@ -113,7 +113,7 @@ class OrderLookups:
                 or ()
                 if isinstance(one, DesiredDocument)
             ]
-            found = (_copy(system, draft, links.get((draft.kind, draft.key))) for draft in drafts)
+            found = (_copy(system, one, links.get((one.kind, one.key))) for one in desired)
             copies += [copy for copy in found if copy is not None]
         return tuple(copies)
 
@@ -132,10 +132,10 @@ async def _links(engine: AsyncEngine, shop_id: ShopId, system: str, number: str)
         return await links_of(tx, shop_id, system, parents=[number])
 
 
-def _copy(system: str, draft: DesiredDocument, link: Link | None) -> Copy | None:
+def _copy(system: str, desired: DesiredDocument, link: Link | None) -> Copy | None:
     """None where the system has nothing of the order and shall have nothing."""
     given = link is not None and link.hash is not None
-    if draft.only_if_known and not given:
+    if desired.only_if_known and not given:
         return None
-    body = json.dumps(json.loads(draft.body), ensure_ascii=False, indent=1)
-    return Copy(system, body, same=link.hash == draft.hash if link is not None and given else None)
+    body = json.dumps(json.loads(desired.body), ensure_ascii=False, indent=1)
+    return Copy(system, body, same=link.hash == desired.hash if link is not None and given else None)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import BUDGET, Clash, ShopSettings
-from upbridge.engine.code_lists import settle
+from upbridge.engine.code_lists import close_answered
 from upbridge.engine.imports import Again, Imports
 from upbridge.engine.remapping import map_again
 from upbridge.rate_limits.ledger import Ledger
@@ -61,7 +61,7 @@ class SettingsEditor:
             if self.systems.platform.name in affected:
                 for write_back in self.systems.write_backs.values():
                     await write_back.settings_changed(tx, shop.id, before, after, now=now)
-            await settle(tx, shop, [(self.systems.declaring(key).name, settings[key]) for key in changed])
+            await close_answered(tx, shop, [(self.systems.declaring(key).name, settings[key]) for key in changed])
             kinds = reread(self.systems, changed, rows)
             await map_again(tx, self.imports, replace(shop, settings=after), rows, kinds, why=Again.SETTINGS)
             if also is not None:

@@ -93,7 +93,7 @@ def plan(
     limits = limits_of(tariff, packages)
     calls, waited = _simulate(limits, demand, coalesce, pace)
     import_calls = _pages(products) + _pages(orders_per_day * _ORDER_DAYS)
-    outlook = take_snapshot(State.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
+    snapshot = take_snapshot(State.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
     return Plan(
         limits=limits,
         calls=calls,
@@ -101,13 +101,13 @@ def plan(
         products=_delay(waited[Purpose.PRODUCTS]),
         packages_to_buy=_packages_to_buy(tariff, packages, demand, coalesce),
         import_calls=import_calls,
-        import_time=finish_time(import_calls, outlook, _MIDNIGHT) - _MIDNIGHT,
+        import_time=finish_time(import_calls, snapshot, _MIDNIGHT) - _MIDNIGHT,
     )
 
 
 def finish_time(
     calls_needed: int,
-    outlook: BudgetSnapshot,
+    snapshot: BudgetSnapshot,
     now: datetime,
     *,
     purpose: Purpose = Purpose.IMPORT,
@@ -117,10 +117,10 @@ def finish_time(
 
     Raises `ValueError` if the limits allow no call at all.
     """
-    state, moment, pace = outlook.state, now.astimezone(UTC), timedelta(seconds=seconds_per_call)
+    state, moment, pace = snapshot.state, now.astimezone(UTC), timedelta(seconds=seconds_per_call)
     if state.limits is not None and not state.limits.total:
         raise ValueError("the limits allow no call")
-    urgent = sum(count for other, count in outlook.calls_by_purpose.items() if other < purpose)
+    urgent = sum(count for other, count in snapshot.calls_by_purpose.items() if other < purpose)
     others_per_hour = -(-urgent // 24)
     while calls_needed > 0:
         moment = max(moment, state.closed_until) if state.closed_until else moment

@@ -197,7 +197,7 @@ class Ledger:
         except NotReady as error:  # the lease expires by itself
             log.warning("slot_not_released", shop_id=str(shop_id), error=str(error))
 
-    async def outlook(self, shop_id: ShopId) -> BudgetSnapshot:
+    async def snapshot(self, shop_id: ShopId) -> BudgetSnapshot:
         """What the shop's budget holds now and in the next 24 hours."""
         now = self._clock()
         async with self._transaction() as tx:

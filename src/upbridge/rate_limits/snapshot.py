@@ -7,7 +7,7 @@ from datetime import datetime
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.windows import HOUR, Limits, State, day_start, hour_start
 
-#: How far an outlook looks.
+#: How far a snapshot looks ahead.
 HOURS = 24
 
 
@@ -68,7 +68,7 @@ class BudgetSnapshot:
 def take_snapshot(
     state: State, now: datetime, *, learned_at: datetime | None = None, calls: Mapping[Purpose, int] | None = None
 ) -> BudgetSnapshot:
-    """The outlook from *state* (of any earlier moment) at *now*."""
+    """The snapshot of *state* (of any earlier moment) at *now*."""
     state = state.at(now)
     if not state.closed(now):
         state = replace(state, closed_until=None)

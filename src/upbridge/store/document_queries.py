@@ -126,7 +126,7 @@ def count_of_row(row: Any) -> OutboxCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DocumentState:
     """How far a document of *parent* is, and why it is no further."""
 
     parent: str
@@ -135,12 +135,14 @@ class Standing:
     reason: str | None
 
 
-async def standing_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]) -> list[Standing]:
+async def states_of(
+    tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]
+) -> list[DocumentState]:
     """The documents of *kind* that belong to *parents*, at all targets."""
     query = select(table.c.parent, table.c.target, table.c.state, table.c.reason).where(
         table.c.shop_id == shop_id, table.c.kind == kind, one_of(table.c.parent, parents)
     )
-    return [Standing(*row) for row in await tx.execute(query)]
+    return [DocumentState(*row) for row in await tx.execute(query)]
 
 
 async def under_way(

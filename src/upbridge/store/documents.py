@@ -89,30 +89,30 @@ async def put(
     cipher: Cipher,
     shop_id: ShopId,
     target: str,
-    drafts: Sequence[DesiredDocument],
+    desired: Sequence[DesiredDocument],
     *,
     priority: int,
     now: datetime,
     heard: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Queue *drafts*: the latest body wins, one that says the same changes nothing (a parked one stays parked).
+    """Queue *desired*: the latest body wins, one that says the same changes nothing (a parked one stays parked).
 
     *heard*: when we heard of a parent, where that was before *now*.
     """
-    if not drafts:
+    if not desired:
         return
-    ordered = [draft for _, draft in sorted({(draft.kind, draft.key): draft for draft in drafts}.items())]
+    ordered = [one for _, one in sorted({(one.kind, one.key): one for one in desired}.items())]
     values = {
         "shop_id": shop_id,
         "target": target,
         "priority": priority,
         "now": now,
-        "kinds": [draft.kind for draft in ordered],
-        "keys": [draft.key for draft in ordered],
-        "parents": [draft.parent for draft in ordered],
-        "bodies": [cipher.encrypt(draft.body) for draft in ordered],
-        "hashes": [draft.hash for draft in ordered],
-        "sinces": [(heard or {}).get(draft.parent, now) for draft in ordered],
+        "kinds": [one.kind for one in ordered],
+        "keys": [one.key for one in ordered],
+        "parents": [one.parent for one in ordered],
+        "bodies": [cipher.encrypt(one.body) for one in ordered],
+        "hashes": [one.hash for one in ordered],
+        "sinces": [(heard or {}).get(one.parent, now) for one in ordered],
     }
     await tx.execute(_PUT, values)
 

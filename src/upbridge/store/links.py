@@ -33,11 +33,11 @@ from upbridge.store.schema import links as table
 from upbridge.store.sql import arrays, one_of
 
 
-async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, drafts: Sequence[DesiredDocument]) -> None:
-    """Take *drafts* for what was delivered, where a link does not know what was."""
-    for draft in drafts:
-        here = at(shop_id, target, table.c.kind == draft.kind, table.c.key == draft.key)
-        await tx.execute(update(table).where(*here, table.c.hash.is_(None)).values(hash=draft.hash))
+async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, desired: Sequence[DesiredDocument]) -> None:
+    """Take *desired* for what was delivered, where a link does not know what was."""
+    for one in desired:
+        here = at(shop_id, target, table.c.kind == one.kind, table.c.key == one.key)
+        await tx.execute(update(table).where(*here, table.c.hash.is_(None)).values(hash=one.hash))
 
 
 async def record_delivered(

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from tests.support.shops import KEY
 from upbridge.core.database_failure import database_failure
-from upbridge.core.telemetry.database_outage import AGAIN_SECONDS, Absence, Quiet
+from upbridge.core.telemetry.database_outage import AGAIN_SECONDS, Outage, Quiet
 from upbridge.store.embedded import EmbeddedPostgres
 from upbridge.store.migrate import migrate
 
@@ -88,7 +88,7 @@ class TestLost:
             ("LOCK TABLE nothing", "SELECT 1"),
         ],
     )
-    async def test_what_it_answered_is_no_absence(self, engine: AsyncEngine, statement: str, before: str) -> None:
+    async def test_what_it_answered_is_no_outage(self, engine: AsyncEngine, statement: str, before: str) -> None:
         error = await failure(engine, statement, before)
 
         assert lost(error) is None
@@ -99,17 +99,17 @@ class TestLost:
         assert lost(error) is None
 
 
-class TestAbsence:
+class TestOutage:
     def test_it_is_said_once_a_minute_and_when_it_is_over(self) -> None:
         seconds = Seconds()
-        absence, error = Absence(seconds), unreachable()
+        outage, error = Outage(seconds), unreachable()
 
         with capture_logs() as said:
             for _ in range(int(AGAIN_SECONDS) + 1):
-                assert absence.explains(error)
+                assert outage.explains(error)
                 seconds.now += 1
-            absence.over()
-            absence.over()
+            outage.over()
+            outage.over()
 
         assert [(line["event"], line["log_level"], line["seconds"]) for line in said] == [
             ("database_away", "warning", 0),
@@ -121,32 +121,32 @@ class TestAbsence:
 
     def test_what_does_not_pass_is_not_said_to_pass(self) -> None:
         with capture_logs() as said:
-            Absence().explains(psycopg.OperationalError('FATAL: password authentication failed for user "u"'))
+            Outage().explains(psycopg.OperationalError('FATAL: password authentication failed for user "u"'))
 
         assert [line["reason"] for line in said] == ['FATAL: password authentication failed for user "u"']
         assert "by itself" not in said[0]["what_to_do"]
 
-    def test_an_echo_is_not_a_second_absence_and_one_that_lasts_is(self) -> None:
+    def test_an_echo_is_not_a_second_outage_and_one_that_lasts_is(self) -> None:
         """The job library reports some seconds later what it has noticed while the database was away."""
         seconds = Seconds()
-        absence, error = Absence(seconds), unreachable()
-        absence.explains(error)
-        absence.over()
+        outage, error = Outage(seconds), unreachable()
+        outage.explains(error)
+        outage.over()
 
         with capture_logs() as said:
-            absence.explains(error)
-            absence.over()
+            outage.explains(error)
+            outage.over()
             assert said == []
-            absence.explains(error)
+            outage.explains(error)
             seconds.now += AGAIN_SECONDS
-            absence.explains(error)
-            absence.over()
+            outage.explains(error)
+            outage.over()
 
         assert [line["event"] for line in said] == ["database_away", "database_back"]
 
     def test_what_it_does_not_explain_is_not_said_to_be_it(self) -> None:
         with capture_logs() as said:
-            assert not Absence().explains(ZeroDivisionError())
+            assert not Outage().explains(ZeroDivisionError())
 
         assert said == []
 
@@ -165,7 +165,7 @@ class TestLibraries:
                 written.append(record.getMessage())
 
         handler = Into()
-        handler.addFilter(Quiet(Absence()))
+        handler.addFilter(Quiet(Outage()))
         logger = logging.getLogger("psycopg.under_test")
         logger.propagate = False
         logger.handlers[:] = [handler]

@@ -14,25 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.fake_uphance import BASE, FakeLinks, FakeMemory, FakeUphance
+from tests.support.fake_uphance import FakeLinks, FakeMemory, FakeUphance, target_in_memory
 from tests.support.orders import EVA, make_line, make_order
-from tests.support.uphance import BOOK, mapping_context
+from tests.support.uphance import mapping_context
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import ADOPTED, Delivered, DesiredDocument, Document, Link, Outcome, Parked, Retry
-from upbridge.domain.order import Order, OrderLine
-from upbridge.domain.shop_id import ShopId
+from upbridge.domain.order import Order
 from upbridge.systems.uphance.adoption import rows_above
-from upbridge.systems.uphance.matching import SkuBook
-from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS
-from upbridge.systems.uphance.target import UphanceTarget
+from upbridge.systems.uphance.resource_types import CUSTOMERS, ORDERS
 from upbridge.systems.uphance.unread_rows import WHOLE_READS, Sights
-
-
-class FixedCatalogue:
-    """A catalogue that is in memory."""
-
-    async def book(self, shop_id: ShopId, lines: list[OrderLine]) -> SkuBook:
-        return BOOK
 
 
 class World:
@@ -62,10 +52,7 @@ class World:
 
     async def deliver(self, *orders: Order) -> dict[str, Outcome]:
         """Push as one slice does, with a client that knows nothing yet, and settle as the engine does."""
-        target = UphanceTarget(self.uphance.http(), BASE, None, self.clock, sleep=self.uphance.sleep)  # type: ignore[arg-type]
-        target._catalogue = FixedCatalogue()  # type: ignore[assignment]
-        target._memory = lambda _: self.memory
-        target._sights = self.sights
+        target = target_in_memory(self.uphance, self.memory, self.sights)
         context = mapping_context(shop_key=self.key)
         documents = [self.document(draft) for one in orders for draft in target.desired_documents(one, context)]
         outcomes: dict[str, Outcome] = {}

@@ -11,14 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.fake_uphance import BASE, FakeLinks, FakeMemory, FakeUphance
+from tests.support.fake_uphance import FakeLinks, FakeMemory, FakeUphance, target_in_memory
 from tests.support.orders import EVA, make_order
-from tests.support.uphance import BOOK, mapping_context
+from tests.support.uphance import mapping_context
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Retry
-from upbridge.domain.order import OrderLine
-from upbridge.domain.shop_id import ShopId
-from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.target import UphanceTarget
 
 
@@ -78,13 +75,6 @@ class ShakyLinks(FakeLinks):
         self.chaos.may_kill()
 
 
-class FixedCatalogue:
-    """A catalogue that is in memory."""
-
-    async def book(self, shop_id: ShopId, lines: list[OrderLine]) -> SkuBook:
-        return BOOK
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -106,9 +96,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
     for round_ in range(400):
         if round_ == 200:
             chaos.share = 0  # the faults end; the rest has to come right
-        target = UphanceTarget(uphance.http(), BASE, None, clock, sleep=uphance.sleep)  # type: ignore[arg-type]
-        target._catalogue = FixedCatalogue()  # type: ignore[assignment]
-        target._memory = lambda _: FakeMemory()
+        target = target_in_memory(uphance, FakeMemory())
         documents = [document(target, one, links) for one in waiting.values()]
         try:
             async for settled in target.push(documents, mapping_context(), vault, links):

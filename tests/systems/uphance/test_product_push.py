@@ -165,7 +165,7 @@ class Setup:
         self.clock = MovableClock(NOON)
         self.vault, self.links = FakeVault(), FakeLinks()
         self.settings = dict(RULES)
-        self.target = UphanceTarget(http, BASE, engine, self.clock)
+        self.target = UphanceTarget.stored(http, BASE, engine, self.clock)
 
     @property
     def organisation(self) -> Organisation:

@@ -77,7 +77,7 @@ class Setup:
         self.http, self.engine, self.shop_id = http, engine, shop_id
         self.vault, self.links = FakeVault(), FakeLinks()
         self.clock = MovableClock(utc_now())
-        self.target = UphanceTarget(http, BASE, engine, self.clock)
+        self.target = UphanceTarget.stored(http, BASE, engine, self.clock)
         self.context: MappingContext
 
     async def connect(self, shop: Shop) -> None:

@@ -30,7 +30,7 @@ from upbridge.systems.uphance.reads import (
     names_in_new_orders,
     pick_tickets,
 )
-from upbridge.systems.uphance.sku_copy import Catalogue
+from upbridge.systems.uphance.sku_copy import SkuCopy
 
 
 def product(number: int, *skus: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +60,8 @@ def uphance() -> FakeUphance:
 
 
 @pytest.fixture
-def catalogue(engine: AsyncEngine) -> Catalogue:
-    return Catalogue(engine)
+def sku_copy(engine: AsyncEngine) -> SkuCopy:
+    return SkuCopy(engine)
 
 
 async def test_all_pages_become_the_copy(uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine) -> None:
@@ -171,7 +171,7 @@ async def test_an_uphance_that_is_down_is_no_broken_product(uphance: FakeUphance
 
 
 async def test_a_batch_of_lines_is_looked_up_at_once(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+    uphance: FakeUphance, sku_copy: SkuCopy, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
     uphance.products.append(product(900, row(90, "ČEPICE", "0123"), row(91, "x", "0123"), row(92, "a5")))
@@ -195,7 +195,7 @@ async def test_a_batch_of_lines_is_looked_up_at_once(
         "nothing": make_line(None),
     }
 
-    book = await catalogue.book(shop, lines.values())
+    book = await sku_copy.book(shop, lines.values())
 
     found = {name: book.match(one) for name, one in lines.items()}
     assert {name: match.sku_id if isinstance(match, Sku) else match for name, match in found.items()} == {
@@ -257,13 +257,13 @@ async def test_names_of_warehouses_and_payment_terms_are_learnt_from_orders(upha
 
 
 async def test_a_product_that_was_read_since_the_orders_were_matched_is_not_asked_for_again(
-    catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+    sku_copy: SkuCopy, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
     before = NOON - timedelta(hours=1)
     await insert_rows(engine, variant_row(shop, 1, read_at=before), variant_row(shop, 2, read_at=NOON))
 
-    await catalogue.ask_for(shop, [1, 2, 3], now=NOON)
+    await sku_copy.ask_for(shop, [1, 2, 3], now=NOON)
 
     async with engine.connect() as tx:
         waiting = await tx.scalars(select(schema.changes.c.key).where(schema.changes.c.shop_id == shop))

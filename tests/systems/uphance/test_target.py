@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.fake_uphance import BASE, FakeLinks, FakeUphance
+from tests.support.fake_uphance import BASE, FakeLinks, FakeMemory, FakeUphance, target_in_memory
 from tests.support.orders import EVA, OFFICE, make_line, make_order
 from tests.support.shops import MakeShop
 from tests.support.uphance import mapping_context
@@ -38,7 +38,7 @@ class World:
         self.links = FakeLinks()
         self.shop_id = shop_id
         self.vault = self.uphance.vault()
-        self.target = UphanceTarget(self.uphance.http(), BASE, engine, self.clock, sleep=self.uphance.sleep)
+        self.target = UphanceTarget.stored(self.uphance.http(), BASE, engine, self.clock, sleep=self.uphance.sleep)
         self.settings: dict[str, Any] = {}
 
     @property
@@ -123,7 +123,7 @@ def lose(path: str, times: int = 1) -> Any:
 
 class TestWants:
     def wanted(self, one: Order, shop_settings: dict[str, Any] | None = None) -> bool:
-        target = UphanceTarget(httpx.AsyncClient(), BASE, None, MovableClock(NOON))  # type: ignore[arg-type]
+        target = target_in_memory(FakeUphance(MovableClock(NOON)), FakeMemory())
         [draft] = target.desired_documents(one, mapping_context(shop_settings))
         assert isinstance(draft, DesiredDocument)
         return not draft.only_if_known

@@ -25,7 +25,7 @@ from upbridge.domain.delivery import Issue, Unmappable
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order
 from upbridge.domain.unread import Unread
 from upbridge.systems.base import MappingContext
-from upbridge.systems.upp.mapping import wants_order
+from upbridge.systems.upp.mapping import order_documents
 
 FRONT = make_front()
 SHIPPING = Charge(name="Zásilkovna", code="ZAS", amount=money("89"))
@@ -34,7 +34,7 @@ VOUCHER = Discount(kind="voucher", code="JARO", amount=money("99"))
 
 
 def body_of(order: Order, context: MappingContext = FRONT) -> dict[str, Any]:
-    (draft,) = drafts(wants_order(order, context))
+    (draft,) = drafts(order_documents(order, context))
     body: dict[str, Any] = json.loads(draft.body, parse_float=Decimal)
     return body
 
@@ -50,7 +50,7 @@ class TestAnExample:
             rounding=Decimal("-0.25"),
         )
 
-        (draft,) = wants_order(order, FRONT)
+        (draft,) = order_documents(order, FRONT)
 
         assert not getattr(draft, "only_if_known", True)
         assert (draft.kind, draft.key, getattr(draft, "parent", "")) == ("order", "26000123", "26000123")
@@ -70,12 +70,12 @@ class TestAnExample:
         }
 
     def test_a_whole_number_has_no_decimal_point(self) -> None:
-        (draft,) = drafts(wants_order(make_order(make_line(quantity="1.00")), FRONT))
+        (draft,) = drafts(order_documents(make_order(make_line(quantity="1.00")), FRONT))
 
         assert b'"quantity":1,' in draft.body
 
     def test_a_second_shop_of_the_same_client_has_its_prefix(self) -> None:
-        (draft,) = drafts(wants_order(make_order(make_line(code=None)), make_front(prefix="shop-2-")))
+        (draft,) = drafts(order_documents(make_order(make_line(code=None)), make_front(prefix="shop-2-")))
         body = json.loads(draft.body)
 
         assert (draft.key, body["externalOrderId"]) == ("26000123", "shop-2-26000123")
@@ -89,7 +89,7 @@ class TestAnExample:
 
 @each_situation
 def test_what_upp_is_sent_in_every_situation(situation: Situation) -> None:
-    wanted = list(wants_order(situation.order, FRONT))
+    wanted = list(order_documents(situation.order, FRONT))
 
     body = body_of(situation.order)
     assert [(row["sku"], row["quantity"], row["price"]) for row in body["items"]] == [
@@ -116,10 +116,10 @@ class TestWhichOrdersGo:
     )
     @pytest.mark.situation("upp.canceled")
     def test_these_do_not(self, overrides: dict[str, Any], shop_settings: dict[str, Any]) -> None:
-        assert not list(wants_order(make_order(**overrides), make_front(**shop_settings)))
+        assert not list(order_documents(make_order(**overrides), make_front(**shop_settings)))
 
     def test_an_order_without_a_status_goes(self) -> None:
-        assert drafts(wants_order(make_order(status_id=None), FRONT))
+        assert drafts(order_documents(make_order(status_id=None), FRONT))
 
     @pytest.mark.parametrize(
         ("origin", "channel"), [("frontend", "web"), ("admin", "admin"), ("api", "api"), ("cash-register", "pos")]
@@ -142,7 +142,7 @@ class TestWhichOrdersGo:
     def test_history_older_than_the_first_import_goes_only_if_known(
         self, age: timedelta, shop_settings: dict[str, Any], only_if_known: bool
     ) -> None:
-        (draft,) = drafts(wants_order(make_order(created_at=NOON - age), make_front(**shop_settings)))
+        (draft,) = drafts(order_documents(make_order(created_at=NOON - age), make_front(**shop_settings)))
 
         assert draft.only_if_known is only_if_known
 
@@ -194,12 +194,12 @@ class TestNet:
     def test_parts_may_miss_the_total_by_five_hellers(self, miss: str, reported: bool) -> None:
         order = make_order(total_before_round=Decimal(990) - Decimal(miss))
 
-        assert bool(issues_of(wants_order(order, FRONT))) is reported
+        assert bool(issues_of(order_documents(order, FRONT))) is reported
 
     def test_parts_that_do_not_add_up_are_reported_and_give_the_share(self) -> None:
         order = make_order(make_line("1000"), total=Decimal(1100), total_before_round=Decimal(1100))
 
-        wanted = list(wants_order(order, FRONT))
+        wanted = list(order_documents(order, FRONT))
 
         (unmappable,) = issues_of(wanted)
         assert (unmappable.kind, unmappable.key) == ("order", "26000123")
@@ -239,10 +239,10 @@ def test_net_and_gross_are_exact_by_an_independent_sum_in_hellers(order: Order) 
 
     body = body_of(order)
 
-    assert not issues_of(wants_order(order, FRONT))
+    assert not issues_of(order_documents(order, FRONT))
     assert Decimal(body["netOrderAmount"]) * 100 == net
     assert Decimal(body["grossOrderAmount"]) == order.total
-    assert list(wants_order(order, FRONT)) == list(wants_order(order, FRONT))
+    assert list(order_documents(order, FRONT)) == list(order_documents(order, FRONT))
 
 
 @given(st.lists(_CENTS, min_size=1, max_size=5), st.integers(1, 4), st.booleans())
@@ -285,7 +285,7 @@ def test_no_personal_data_goes_to_upp(words: str) -> None:
         **overrides,
     )
 
-    (draft,) = drafts(wants_order(order, FRONT))
+    (draft,) = drafts(order_documents(order, FRONT))
 
     assert b"osobni-" not in draft.body
     assert b"77000077" not in draft.body
@@ -317,8 +317,8 @@ class TestUnread:
         order = make_order()
 
         assert list(
-            wants_order(order.model_copy(update={"unread": (Unread(part=part, place="x"),)}), FRONT)
-        ) == list(wants_order(order, FRONT))
+            order_documents(order.model_copy(update={"unread": (Unread(part=part, place="x"),)}), FRONT)
+        ) == list(order_documents(order, FRONT))
 
     @pytest.mark.parametrize(
         ("part", "source"), [("statistics", "code"), ("line.unit", "code"), ("line.ean", "ean"), ("line.id", "id")]
@@ -326,7 +326,7 @@ class TestUnread:
     def test_what_upp_needs_holds_the_order_and_is_named(self, part: str, source: str) -> None:
         order = make_order(unread=(Unread(part=part, place="products[0].x (A)"),))
 
-        [held] = wants_order(order, make_front(upp_sku_from=source))
+        [held] = order_documents(order, make_front(upp_sku_from=source))
 
         assert isinstance(held, Unmappable)
         assert held.issue == Issue("order.unreadable_field", {"fields": "products[0].x (A)"})
@@ -337,7 +337,7 @@ class TestWhoIsWho:
     def test_another_order_under_a_number_goes_and_is_told(self) -> None:
         context = replace(FRONT, other_orders={"26000123"})
 
-        wanted = list(wants_order(make_order(make_line()), context))
+        wanted = list(order_documents(make_order(make_line()), context))
 
         assert len(drafts(wanted)) == 1
         assert [one.issue.key for one in issues_of(wanted)] == ["order.number_replaced"]
@@ -346,7 +346,7 @@ class TestWhoIsWho:
     def test_an_order_that_was_sent_under_another_number_is_no_second_sale(self) -> None:
         context = replace(FRONT, former_numbers={"26000123": "26000001"})
 
-        wanted = list(wants_order(make_order(make_line()), context))
+        wanted = list(order_documents(make_order(make_line()), context))
 
         assert drafts(wanted) == []
         assert [(one.issue.key, one.issue.params["former"]) for one in issues_of(wanted)] == [

@@ -24,14 +24,14 @@ from upbridge.domain.delivery import Issue, Unmappable
 from upbridge.domain.product import Product, Text
 from upbridge.domain.unread import Unread
 from upbridge.systems.base import MappingContext, NameOwner, NameOwners, UniqueName
-from upbridge.systems.upp.mapping import sku_of, tombstone, wants_order, wants_product
+from upbridge.systems.upp.mapping import order_documents, product_documents, sku_of, tombstone
 from upbridge.systems.upp.target import UppTarget
 
 FRONT = make_front()
 
 
 def body_of(product: Product, context: MappingContext = FRONT) -> dict[str, Any]:
-    (draft,) = drafts(wants_product(product, context))
+    (draft,) = drafts(product_documents(product, context))
     body: dict[str, Any] = json.loads(draft.body)
     return body
 
@@ -40,7 +40,7 @@ class TestAnExample:
     def test_a_variant_is_sent_in_full(self) -> None:
         product = make_product(make_variant(prices=(make_price(sale=Decimal("890.90")),)), backorder=True)
 
-        (draft,) = drafts(wants_product(product, FRONT))
+        (draft,) = drafts(product_documents(product, FRONT))
 
         assert (draft.kind, draft.key, draft.parent, draft.only_if_known) == ("product", "v-4711", "12", False)
         assert draft.body.decode() == (
@@ -70,7 +70,7 @@ class TestAnExample:
         context = make_front(prefix="shop-2-")
         product = make_product(make_variant(), make_variant(4712, code=None))
 
-        first, second = drafts(wants_product(product, context))
+        first, second = drafts(product_documents(product, context))
 
         assert (first.key, second.key) == ("v-4711", "v-4712")
         bodies = [json.loads(one.body) for one in (first, second)]
@@ -112,7 +112,7 @@ class TestPrices:
     )
     @pytest.mark.situation("product.price")
     def test_no_price_is_a_problem_and_takes_back_what_was_sent(self, prices: Any) -> None:
-        wanted = list(wants_product(make_product(make_variant(prices=prices)), FRONT))
+        wanted = list(product_documents(make_product(make_variant(prices=prices)), FRONT))
 
         (unmappable,) = issues_of(wanted)
         assert (unmappable.kind, unmappable.key, unmappable.issue.key) == ("product", "v-4711", "product.no_price")
@@ -124,7 +124,7 @@ class TestPrices:
         assert "price" not in body
 
     def test_a_variant_without_a_price_does_not_stop_the_others(self) -> None:
-        wanted = list(wants_product(make_product(make_variant(prices=()), make_variant(4712)), FRONT))
+        wanted = list(product_documents(make_product(make_variant(prices=()), make_variant(4712)), FRONT))
 
         assert [one.key for one in drafts(wanted) if not one.only_if_known] == ["v-4712"]
 
@@ -132,7 +132,7 @@ class TestPrices:
         variant = make_variant(prices=(make_price(pricelist=""),))
 
         assert body_of(make_product(variant))["price"] == 990
-        assert issues_of(wants_product(make_product(variant), make_front(upp_pricelist="VIP")))
+        assert issues_of(product_documents(make_product(variant), make_front(upp_pricelist="VIP")))
 
     def test_the_shop_that_has_not_said_its_defaults_gets_any_price(self) -> None:
         context = make_front()
@@ -151,24 +151,24 @@ class TestWhatCannotBeBought:
         ],
     )
     def test_it_goes_only_where_it_is_known_with_stock_zero(self, product: Product) -> None:
-        (draft,) = wants_product(product, FRONT)
+        (draft,) = product_documents(product, FRONT)
 
         assert getattr(draft, "only_if_known", None) is True
         assert body_of(product).items() >= {"stock": 0, "active": False, "price": 990}.items()
 
     def test_an_inactive_variant_without_a_price_is_nobodys_problem(self) -> None:
-        assert not issues_of(wants_product(make_product(make_variant(active=False, prices=())), FRONT))
+        assert not issues_of(product_documents(make_product(make_variant(active=False, prices=())), FRONT))
 
     def test_its_stock_moving_changes_nothing(self) -> None:
         few, many = (
-            drafts(wants_product(make_product(make_variant(active=False, stock=Decimal(pieces))), FRONT))[0]
+            drafts(product_documents(make_product(make_variant(active=False, stock=Decimal(pieces))), FRONT))[0]
             for pieces in (1, 50)
         )
 
         assert few.hash == many.hash
 
     def test_nothing_is_wanted_while_sending_is_off(self) -> None:
-        assert not list(wants_product(make_product(), make_front(upp_send=False)))
+        assert not list(product_documents(make_product(), make_front(upp_send=False)))
 
 
 class TestStock:
@@ -182,7 +182,7 @@ class TestStock:
         ],
     )
     def test_it_is_a_number_and_never_below_zero(self, stock: str, sent: str) -> None:
-        (draft,) = drafts(wants_product(make_product(make_variant(stock=Decimal(stock))), FRONT))
+        (draft,) = drafts(product_documents(make_product(make_variant(stock=Decimal(stock))), FRONT))
 
         assert f'"stock":{sent},' in draft.body.decode()
 
@@ -210,7 +210,7 @@ class TestSku:
     def test_of_two_codes_that_differ_only_in_case_the_older_variant_keeps_it(self) -> None:
         product = make_product(make_variant(20, code="ab-1"), make_variant(3, code="AB-1"))
 
-        wanted = list(wants_product(product, FRONT))
+        wanted = list(product_documents(product, FRONT))
 
         (unmappable,) = issues_of(wanted)
         assert (unmappable.key, unmappable.issue.key) == ("v-20", "product.sku_twice")
@@ -222,7 +222,7 @@ class TestSku:
         product = make_product(make_variant(3, code="ab-1"), make_variant(4, code="CD"))
         first = {"ab-1": NameOwner(11, "p-11"), "cd": NameOwner(13, "v-2")}
 
-        wanted = list(wants_product(product, replace(FRONT, name_owners=NameOwners(first))))
+        wanted = list(product_documents(product, replace(FRONT, name_owners=NameOwners(first))))
 
         (unmappable,) = issues_of(wanted)
         assert (unmappable.key, unmappable.issue.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
@@ -242,7 +242,7 @@ class TestSku:
     def test_an_inactive_variant_takes_no_code_away(self) -> None:
         product = make_product(make_variant(3, code="AB-1", active=False), make_variant(20, code="AB-1"))
 
-        wanted = list(wants_product(product, FRONT))
+        wanted = list(product_documents(product, FRONT))
 
         assert not issues_of(wanted)
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-20": False}
@@ -345,13 +345,13 @@ class TestUnread:
         product = make_product(make_variant())
         odd = product.model_copy(update={"unread": (Unread(part=part, place="x"),)})
 
-        assert list(wants_product(odd, FRONT)) == list(wants_product(product, FRONT))
+        assert list(product_documents(odd, FRONT)) == list(product_documents(product, FRONT))
 
     @pytest.mark.parametrize("part", ["stock", "prices.cs", "prices."])
     def test_what_upp_needs_leaves_what_it_has(self, part: str) -> None:
         odd = make_product(make_variant(), unread=(Unread(part=part, place="stock"),))
 
-        [held] = wants_product(odd, FRONT)
+        [held] = product_documents(odd, FRONT)
 
         assert isinstance(held, Unmappable)
         assert (held.key, held.keeps) == ("v-4711", True)
@@ -366,13 +366,13 @@ class TestUnread:
         odd = make_product(make_variant(image=None), unread=(Unread(part="image", place="images[0].position"),))
 
         assert body_of(odd)["active"] is True
-        assert [one.issue.key for one in issues_of(wants_product(odd, FRONT))] == ["product.unreadable_field"]
+        assert [one.issue.key for one in issues_of(product_documents(odd, FRONT))] == ["product.unreadable_field"]
 
 
 class TestTakingBack:
     @pytest.mark.situation("product.deleted")
     def test_a_product_goes_as_last_sent_but_empty(self) -> None:
-        (draft,) = drafts(wants_product(make_product(), FRONT))
+        (draft,) = drafts(product_documents(make_product(), FRONT))
 
         taken_back = tombstone("product", draft.body)
 
@@ -380,14 +380,14 @@ class TestTakingBack:
         assert json.loads(taken_back) == {**json.loads(draft.body), "stock": 0, "active": False}
 
     def test_what_was_taken_back_is_not_taken_back_again(self) -> None:
-        (draft,) = drafts(wants_product(make_product(active=False), FRONT))
+        (draft,) = drafts(product_documents(make_product(active=False), FRONT))
 
         assert tombstone("product", draft.body) is None
 
     @pytest.mark.situation("upp.canceled")
     def test_an_order_stays(self) -> None:
 
-        (draft,) = drafts(wants_order(make_order(), FRONT))
+        (draft,) = drafts(order_documents(make_order(), FRONT))
 
         assert tombstone("order", draft.body) is None
 
@@ -414,7 +414,7 @@ def test_any_product_maps_the_same_twice_and_offers_each_sku_once(variants: Any)
     product = make_product(*variants)
 
     once, shuffled = (
-        list(wants_product(one, FRONT)) for one in (product, make_product(*reversed(product.variants)))
+        list(product_documents(one, FRONT)) for one in (product, make_product(*reversed(product.variants)))
     )
 
     assert once == shuffled
@@ -430,6 +430,6 @@ def test_any_product_maps_the_same_twice_and_offers_each_sku_once(variants: Any)
 
 @given(_AMOUNTS)
 def test_an_amount_is_exact_to_the_hellers_digit(amount: Decimal) -> None:
-    (draft,) = drafts(wants_product(make_product(make_variant(prices=(make_price(with_vat=amount),))), FRONT))
+    (draft,) = drafts(product_documents(make_product(make_variant(prices=(make_price(with_vat=amount),))), FRONT))
 
     assert json.loads(draft.body, parse_float=Decimal, parse_int=Decimal)["price"] == amount

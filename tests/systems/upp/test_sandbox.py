@@ -20,7 +20,7 @@ from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upp.client import UppClient
-from upbridge.systems.upp.mapping import wants_order
+from upbridge.systems.upp.mapping import order_documents
 from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.seed.plan import SECRET, Plan, open_shop
 from upbridge_sandbox.shop import Shop
@@ -190,7 +190,7 @@ def test_real_orders_map_and_add_up() -> None:
     context = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 
     for order in orders:
-        wanted = list(wants_order(order, context))
+        wanted = list(order_documents(order, context))
         (draft,) = drafts(wanted)
         body = json.loads(draft.body)
         assert len(wanted) == 1, "the parts of a real order add up"

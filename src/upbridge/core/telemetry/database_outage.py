@@ -23,7 +23,7 @@ AGAIN_SECONDS = 60.0
 _DRIVER = "psycopg"
 
 
-class Absence:
+class Outage:
     """The current outage, as this process sees it."""
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -60,19 +60,19 @@ class Absence:
 
 
 #: One per process, shared by its loops and libraries.
-DATABASE = Absence()
+DATABASE = Outage()
 
 
 class Quiet(logging.Filter):
     """Drops records of libraries that only report the outage; all others pass."""
 
-    def __init__(self, absence: Absence = DATABASE) -> None:
+    def __init__(self, outage: Outage = DATABASE) -> None:
         super().__init__()
-        self._absence = absence
+        self._outage = outage
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether *record* is to be written."""
-        return not self._absence.explains(_failure(record))
+        return not self._outage.explains(_failure(record))
 
 
 def _failure(record: logging.LogRecord) -> BaseException | None:

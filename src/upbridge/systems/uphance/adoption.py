@@ -29,12 +29,12 @@ from upbridge.store import shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.links import StoredLinks
 from upbridge.systems.http.idempotent_create import Adoption
-from upbridge.systems.uphance.careful_read import Gap, Sorted, read_above
+from upbridge.systems.uphance.careful_read import Gap, Listing, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.customer_mapping import customer_key
 from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
+from upbridge.systems.uphance.resource_types import ORDERS, ResourceType
 from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, string, whole
-from upbridge.systems.uphance.sorts import ORDERS, Sort
 from upbridge.systems.uphance.unread_rows import WHOLE_READS, Doubt, Sights, Unread, keep_unread, unread_rows
 
 log = structlog.get_logger(__name__)
@@ -86,10 +86,10 @@ class Memory(Protocol):
     async def read_again(self, numbers: Sequence[str]) -> None:
         """Have these orders of the shop read again."""
 
-    async def unread(self, sort: Sort) -> Sequence[Unread]:
+    async def unread(self, resource: ResourceType) -> Sequence[Unread]:
         """What cannot be read of a list."""
 
-    async def keep_unread(self, sort: Sort, rows: Sequence[Unread]) -> None:
+    async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
         """Remember and tell what cannot be read of a list; what waited for the rest may go."""
 
 
@@ -119,15 +119,15 @@ class StoredMemory:
                 now=self.clock(),
             )
 
-    async def unread(self, sort: Sort) -> Sequence[Unread]:
+    async def unread(self, resource: ResourceType) -> Sequence[Unread]:
         """What cannot be read of a list."""
         async with self.engine.connect() as tx:
-            return await unread_rows(tx, self.shop_id, sort)
+            return await unread_rows(tx, self.shop_id, resource)
 
-    async def keep_unread(self, sort: Sort, rows: Sequence[Unread]) -> None:
+    async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
         """Remember and tell what cannot be read of a list; what waited for the rest may go."""
         async with self.engine.begin() as tx:
-            await keep_unread(tx, self.shop_id, sort, rows, now=self.clock())
+            await keep_unread(tx, self.shop_id, resource, rows, now=self.clock())
 
 
 async def recognise_orders(
@@ -154,85 +154,89 @@ class Forgotten:
     unread: dict[str, Sequence[Unread]] = field(default_factory=dict)
     """What could not be read at the last look, by kind."""
 
-    def of(self, sort: Sort) -> Adoption[Json]:
+    def of(self, resource: ResourceType) -> Adoption[Json]:
         """For orders or customers: what is ours above the mark, by its reference. It is linked at the first
         question."""
 
         async def mark() -> int:
-            return await self.links.linked_up_to(sort.kind) or 0
+            return await self.links.linked_up_to(resource.kind) or 0
 
         async def above(low: int) -> tuple[int, Mapping[str, Json]]:
-            rows, highest = await self._above(sort, low)
-            return highest, await self._ours(sort, rows)
+            rows, highest = await self._above(resource, low)
+            return highest, await self._ours(resource, rows)
 
         async def adopt(ours: Mapping[str, Json], up_to: int) -> None:
-            found = [self._link(sort, reference, row) for reference, row in ours.items()]
-            news = await self.links.adopt(sort.kind, found, up_to=up_to)
+            found = [self._link(resource, reference, row) for reference, row in ours.items()]
+            news = await self.links.adopt(resource.kind, found, up_to=up_to)
             if news:
-                log.warning("uphance_recognised", shop=self.shop_key, kind=sort.kind, number=len(news))
-            if news and sort is ORDERS:
+                log.warning("uphance_recognised", shop=self.shop_key, kind=resource.kind, number=len(news))
+            if news and resource is ORDERS:
                 await self.memory.read_again(news)
 
         return Adoption(mark, above, adopt)
 
-    async def doubt(self, sort: Sort, placed_at: datetime | None) -> Doubt | None:
+    async def doubt(self, resource: ResourceType, placed_at: datetime | None) -> Doubt | None:
         """Why something may be there already, after `find` has not found it: a row that cannot be read may be it.
 
         *placed_at*: when the order was placed that it is; None for what is no order.
         """
-        unread = self.unread.get(sort.kind)
+        unread = self.unread.get(resource.kind)
         if not unread:
             return None
         put_back_at, now = await self.links.put_back_at(), self.clock()
         doubts = [row.doubts(placed_at, put_back_at=put_back_at, now=now) for row in unread]
         found = [one for one in doubts if one is not None]
         lasting = next((one for one in found if one.until is None), found[0] if found else None)
-        return None if lasting is None else replace(lasting, what=sort.name.replace("_", " "))
+        return None if lasting is None else replace(lasting, what=resource.name.replace("_", " "))
 
-    async def _above(self, sort: Sort, low: int) -> tuple[dict[int, Json], int]:
+    async def _above(self, resource: ResourceType, low: int) -> tuple[dict[int, Json], int]:
         """The rows above *low* that can be read, with those below it that could not be read before, and the
         highest id that is there."""
-        known, now, of = await self.memory.unread(sort), self.clock(), Sorted(sort.path, sort.list_name, sort.name)
-        try_again = bool(known) and self.sights.may_try(self.shop_id, sort.kind, now)
-        self.unread[sort.kind] = known
+        known, now, of = (
+            await self.memory.unread(resource),
+            self.clock(),
+            Listing(resource.path, resource.list_name, resource.name),
+        )
+        try_again = bool(known) and self.sights.may_try(self.shop_id, resource.kind, now)
+        self.unread[resource.kind] = known
         lasting = any(row.gap.high is None for row in known)
         if lasting and not try_again:
             return {}, low
         gaps: list[Gap] = []
         try:
-            rows = await rows_above(self.client, sort, low)
+            rows = await rows_above(self.client, resource, low)
         except NotSent:
             raise
         except (Unreachable, Rejected) as error:
-            if not lasting and self.sights.bears(self.shop_id, sort.kind):
+            if not lasting and self.sights.bears(self.shop_id, resource.kind):
                 raise Unreachable(str(error)) from error  # a list that is refused refuses no order
             rows, gaps = await read_above(self.client, of, low)
-            self.sights.may_try(self.shop_id, sort.kind, now)
+            self.sights.may_try(self.shop_id, resource.kind, now)
         for row in known if try_again else ():
             if row.gap.high is not None:
                 healed, left = await read_above(self.client, of, row.gap.low, row.gap.high)
                 rows, gaps = rows | healed, gaps + left
         if gaps or try_again:
             kept = [row for row in known if not try_again and not any(gap.holds(row.gap) for gap in gaps)]
-            self.unread[sort.kind] = [*kept, *(self._unread(sort, gap, known) for gap in gaps)]
-            await self.memory.keep_unread(sort, self.unread[sort.kind])
+            self.unread[resource.kind] = [*kept, *(self._unread(resource, gap, known) for gap in gaps)]
+            await self.memory.keep_unread(resource, self.unread[resource.kind])
         highest = max([low, *rows])  # an id that was read: what is looked for later may have the next one
         if all(gap.high is not None and gap.high < highest for gap in gaps):  # else there are rows above it
-            self.sights.saw(self.shop_id, sort.kind, highest, now)
+            self.sights.saw(self.shop_id, resource.kind, highest, now)
         return rows, highest
 
-    def _unread(self, sort: Sort, gap: Gap, known: Sequence[Unread]) -> Unread:
+    def _unread(self, resource: ResourceType, gap: Gap, known: Sequence[Unread]) -> Unread:
         before = next((row for row in known if row.gap.holds(gap)), None)
         if before is not None:
             return Unread(gap, before.seen, before.watched_from, before.handled)
-        return Unread(gap, self.clock(), self.sights.before(self.shop_id, sort.kind, gap))
+        return Unread(gap, self.clock(), self.sights.before(self.shop_id, resource.kind, gap))
 
-    async def _ours(self, sort: Sort, rows: Mapping[int, Json]) -> dict[str, Json]:
+    async def _ours(self, resource: ResourceType, rows: Mapping[int, Json]) -> dict[str, Json]:
         """By reference; of several with the same one the oldest counts."""
         prefix = order_reference(self.shop_key, "")
         found: dict[str, Json] = {}
         for one in sorted(rows):
-            reference = string(rows[one].get(sort.reference)) or ""
+            reference = string(rows[one].get(resource.reference)) or ""
             if reference.startswith(prefix) and reference != prefix:
                 found.setdefault(reference, rows[one])
         if not found:
@@ -241,10 +245,10 @@ class Forgotten:
         others = tuple(one for one in longer if one.startswith(prefix))  # `shop-2` begins like `shop`
         return {reference: row for reference, row in found.items() if not reference.startswith(others)}
 
-    def _link(self, sort: Sort, reference: str, row: Json) -> Link:
-        if sort is ORDERS:
+    def _link(self, resource: ResourceType, reference: str, row: Json) -> Link:
+        if resource is ORDERS:
             return adopted_order(reference.removeprefix(order_reference(self.shop_key, "")), row)
-        return Link(sort.kind, customer_key(reference), remote_id=str(whole(row.get("id"))), hash=ADOPTED)
+        return Link(resource.kind, customer_key(reference), remote_id=str(whole(row.get("id"))), hash=ADOPTED)
 
 
 def adopted_order(order_number: str, row: Json) -> Link:
@@ -297,7 +301,7 @@ def _plain(pieces: Mapping[int, Decimal]) -> dict[str, str]:
 # --- what lies above a mark -----------------------------------------------------------------------------------
 
 
-async def rows_above(client: UphanceClient, sort: Sort, mark: int) -> dict[int, Json]:
+async def rows_above(client: UphanceClient, resource: ResourceType, mark: int) -> dict[int, Json]:
     """All rows of a list whose id is higher than *mark*, by id.
 
     Assumption: the list knows `since_id`. Where it does not, the first page has older rows and says in which
@@ -308,24 +312,24 @@ async def rows_above(client: UphanceClient, sort: Sort, mark: int) -> dict[int, 
     """
     found: dict[int, Json] = {}
     while True:
-        more, several = await _read_above(client, sort, mark)
+        more, several = await _read_above(client, resource, mark)
         news = more.keys() - found.keys()
         found |= more
         if not several or not news:
             return found
 
 
-async def _read_above(client: UphanceClient, sort: Sort, mark: int) -> tuple[dict[int, Json], bool]:
+async def _read_above(client: UphanceClient, resource: ResourceType, mark: int) -> tuple[dict[int, Json], bool]:
     """Once through the list; also whether more than one page had rows above the mark."""
     page = 1
     found: dict[int, Json] = {}
     seen: set[int] = set()
     carrying, backwards = 0, False
     while True:
-        payload = await client.get(sort.path, since_id=mark, **({"page": page} if page > 1 else {}))
-        rows = items(payload, sort.list_name)
+        payload = await client.get(resource.path, since_id=mark, **({"page": page} if page > 1 else {}))
+        rows = items(payload, resource.list_name)
         if rows is None:
-            raise Unreachable(f"the answer has no list of {sort.list_name}")
+            raise Unreachable(f"the answer has no list of {resource.list_name}")
         ids = [one for row in rows if (one := whole(row.get("id"))) is not None]
         fresh = {one: row for row in rows if (one := whole(row.get("id"))) is not None and one > mark}
         found, carrying = found | fresh, carrying + bool(fresh)
@@ -344,8 +348,8 @@ async def _read_above(client: UphanceClient, sort: Sort, mark: int) -> tuple[dic
             continue
         if where.next_page is None:
             if where.total_count is not None and len(seen) < where.total_count:
-                raise Unreachable(f"{sort.path} ended after {len(seen)} of {where.total_count}")
+                raise Unreachable(f"{resource.path} ended after {len(seen)} of {where.total_count}")
             return found, carrying > 1
         if where.next_page <= page:
-            raise Unreachable(f"the pages of {sort.path} do not end")
+            raise Unreachable(f"the pages of {resource.path} do not end")
         page = where.next_page

@@ -116,13 +116,13 @@ class UndoStock:
     ) -> None:
         """Queue them, and do not write Uphance's numbers again until those are others."""
         back, _ = await self._numbers(tx, shop_id, run)
-        drafts = [
+        desired = [
             take_back(one.key, one.code, shown=one.new, before=one.old, run=now.isoformat())
             for one in back
             if one.old is not None
         ]
         priority = int(Purpose.STOCK)
-        await documents.put(tx, tools.cipher, shop_id, stock.TARGET, drafts, priority=priority, now=now)
+        await documents.put(tx, tools.cipher, shop_id, stock.TARGET, desired, priority=priority, now=now)
         await stock.decline(tx, shop_id, {one.key: (one.code, one.new) for one in back}, now=now)
 
     @staticmethod

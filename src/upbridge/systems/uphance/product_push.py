@@ -23,7 +23,7 @@ from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.systems.base import MappingContext
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.idempotent_create import DELIVERED, Made, Maker
+from upbridge.systems.uphance.idempotent_create import DELIVERED, Created, IdempotentCreator
 from upbridge.systems.uphance.matching import Doubled, Miss, SkuBook
 from upbridge.systems.uphance.product_mapping import (
     NewProduct,
@@ -31,8 +31,8 @@ from upbridge.systems.uphance.product_mapping import (
     map_product,
     wanted_variants,
 )
+from upbridge.systems.uphance.resource_types import PRODUCTS
 from upbridge.systems.uphance.schemas import Json, product_additions, product_body, skus_of, string, whole
-from upbridge.systems.uphance.sorts import PRODUCTS
 
 #: After so many failures of their application on the same product, a person has to look at it.
 _ENOUGH = 5
@@ -50,7 +50,7 @@ class Products:
     context: MappingContext
     book: SkuBook
     doubled: Doubled
-    maker: Maker
+    creator: IdempotentCreator
     client: UphanceClient
     complete: bool
 
@@ -61,7 +61,7 @@ class Products:
         if not self.complete:
             return Retry("the catalogue of Uphance was not read yet")
         reference = identifier_of(product, self.context.connection.shop_key)
-        former = await self.maker.look(PRODUCTS, document.link, reference)
+        former = await self.creator.look(PRODUCTS, document.link, reference)
         if isinstance(former, InDoubt):
             return Retry(former.reason, former.until)
         try:
@@ -71,7 +71,7 @@ class Products:
         except Failed as failed:
             return self._failed(document, failed)
 
-    async def _complete(self, document: Document, product: Product, former: Made | None) -> Outcome:
+    async def _complete(self, document: Document, product: Product, former: Created | None) -> Outcome:
         """Create what Uphance lacks of *product*; makes no call if it lacks nothing."""
         home, made = _known(document.link, former)
         matches = {variant.id: self.book.match(variant) for variant in wanted_variants(product)}
@@ -104,7 +104,7 @@ class Products:
         shop_key, link = self.context.connection.shop_key, Link(PRODUCTS.kind, document.key, document.parent)
         body = product_body(new, idempotency_key=f"upgates:{shop_key}:product:{document.key}")
         mark, trace = document.hash.hex(), {MADE: keys}
-        outcome = await self.maker.make(PRODUCTS, link, new.identifier, body, mark=mark, trace=trace)
+        outcome = await self.creator.create(PRODUCTS, link, new.identifier, body, mark=mark, trace=trace)
         if isinstance(outcome, InDoubt):
             if outcome.failed is not None:
                 return self._failed(document, outcome.failed)
@@ -147,7 +147,7 @@ class Products:
         return Retry(str(failed))
 
 
-def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence[str]]:
+def _known(link: Link | None, former: Created | None) -> tuple[int | None, Sequence[str]]:
     """Uphance's product that we created or extended before, and the variants that we made."""
     if former is not None:
         return former.id, former.trace.get(MADE, ())

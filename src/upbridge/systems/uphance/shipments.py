@@ -245,8 +245,8 @@ class _Round:
             return False
         made = [ticket.created_at for ticket in tickets]
         backfill = all(moment is not None and moment < self.row.connected_at for moment in made)
-        draft = shipment(number, order, tickets, backfill=backfill)
-        if link is not None and link.hash == draft.hash:
+        desired = shipment(number, order, tickets, backfill=backfill)
+        if link is not None and link.hash == desired.hash:
             await documents.withdraw(tx, self.shop.id, TARGET, [(KIND, number)])
             return False
         await documents.put(
@@ -254,7 +254,7 @@ class _Round:
             self.tools.cipher,
             self.shop.id,
             TARGET,
-            [draft],
+            [desired],
             priority=int(Purpose.ORDERS),
             now=self.tools.clock(),
         )

@@ -29,7 +29,7 @@ _LIST_BRINGS = timedelta(minutes=1)
 """So long an order waits at most for the list of a first import."""
 
 
-class Catalogue:
+class SkuCopy:
     """The copy of Uphance's SKUs, per shop."""
 
     def __init__(self, engine: AsyncEngine) -> None:

@@ -28,7 +28,7 @@ _ATTEMPTS = 2
 _PARENT = "list of products"
 
 
-async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
+async def sync_skus(reading: Reading, chunk: list[Change]) -> None:
     """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
     shop, engine, connected = reading.shop, reading.tools.engine, reading.connected
     if connected is None:
@@ -37,14 +37,14 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
         return
     row, client = connected.row, client_of(connected)
     skus, missed = await _read(reading.tools, shop.id, client, attempts=chunk[0].attempts)
-    facts = await _look_around(reading.tools, row, client)
+    facts = await _refresh_facts(reading.tools, row, client)
     now = reading.tools.clock()
     # One transaction: after a crash between saving the SKUs and releasing the waiting documents, the next run
     # would see no difference and never release them.
     async with engine.begin() as tx:
         kept = await of_products(tx, shop.id, missed)
         matching_changed = await replace_skus(tx, shop.id, [*skus, *kept])
-        await _settle_missed(tx, shop.id, missed, now=now)
+        await _report_missed(tx, shop.id, missed, now=now)
         if matching_changed or _new_day(row, now):  # what a page of products brings is matched with the page
             await sku_matching.rematch_all(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
@@ -67,7 +67,7 @@ async def _read(
     return await read_skus_carefully(client, known)
 
 
-async def _settle_missed(tx: AsyncConnection, shop_id: ShopId, missed: Sequence[int], *, now: datetime) -> None:
+async def _report_missed(tx: AsyncConnection, shop_id: ShopId, missed: Sequence[int], *, now: datetime) -> None:
     problems = [
         NewProblem(
             stage=Stage.READ,
@@ -91,7 +91,7 @@ def _new_day(row: ConnectionRow, now: datetime) -> bool:
     return row.polled_at is None or row.polled_at.date() != now.date()
 
 
-async def _look_around(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
+async def _refresh_facts(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
     """The connection's facts: once a day, see whether the organisation has new channels or seasons, and what its
     newer orders name.
 

@@ -9,7 +9,7 @@ from upbridge.core.parsing import key_of
 from upbridge.store.changes import Kind
 from upbridge.systems.base import Poll, Reader, Source
 from upbridge.systems.uphance.shipments import POLL, read_shipments
-from upbridge.systems.uphance.sku_sync import read_catalogue
+from upbridge.systems.uphance.sku_sync import sync_skus
 from upbridge.systems.uphance.stock import read_stock
 
 
@@ -32,7 +32,7 @@ def read_webhook(payload: Mapping[str, Any]) -> Mapping[Kind, list[str]]:
 SOURCE = Source(
     webhook=read_webhook,
     readers={
-        Kind.CATALOGUE: Reader(read_catalogue, 1),
+        Kind.CATALOGUE: Reader(sync_skus, 1),
         Kind.PICK_TICKETS: Reader(read_shipments, 1000),
         Kind.STOCK: Reader(read_stock, 1),
     },

@@ -1,6 +1,6 @@
 """Turn Uphance's stock into numbers for the shop: absolute, only what differs, nothing from half a catalogue.
 
-This makes no call: the SKUs were read completely or not at all (`Catalogue.refresh`), and the shop's own numbers
+This makes no call: the SKUs were read completely or not at all (`sku_sync`), and the shop's own numbers
 are in `variants`. Uphance's number is compared with the one that the shop *shows*, not with the one written last:
 if a person edits a number in the shop, the next run corrects it.
 """

@@ -108,17 +108,17 @@ class Comparison:
             return
         if level.shown == wanted:
             return
-        draft = _draft(level, wanted, taken, self.safety, self.run)
-        if self.declined.get(level.key) == draft.hash:
+        document = _document(level, wanted, taken, self.safety, self.run)
+        if self.declined.get(level.key) == document.hash:
             return
-        self._plan.put.append(draft)
-        if there is None or there.hash != draft.hash or there.held:
+        self._plan.put.append(document)
+        if there is None or there.hash != document.hash or there.held:
             self._plan.fresh.add(level.key)
             self._zeroed += wanted == 0
 
     def plan(self) -> Plan:
         """What follows, once all were seen."""
-        wanted = {draft.key for draft in self._plan.put} | self._kept
+        wanted = {document.key for document in self._plan.put} | self._kept
         self._plan.withdraw = {key for key in self.waiting if key not in wanted}
         self._plan.tally = Tally(self._matched, self._in_stock, len(self._plan.fresh), self._zeroed)
         return self._plan
@@ -130,7 +130,7 @@ def needs_a_person(tally: Tally, percent: int) -> bool:
     return is_large(tally.changed, tally.matched, taken=tally.zeroed, there=tally.in_stock, percent=percent)
 
 
-def _draft(level: Level, wanted: int, taken: Decimal, safety: int, run: str) -> DesiredDocument:
+def _document(level: Level, wanted: int, taken: Decimal, safety: int, run: str) -> DesiredDocument:
     """One number, with all that explains it. Two are the same if the shop would get the same number."""
     body = {
         "code": level.code,

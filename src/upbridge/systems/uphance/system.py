@@ -9,8 +9,8 @@ from upbridge.systems.uphance.new_names import new_names
 from upbridge.systems.uphance.order_fingerprint import without_person
 from upbridge.systems.uphance.probe import Trial
 from upbridge.systems.uphance.product_push import products_made
+from upbridge.systems.uphance.resource_types import CUSTOMERS
 from upbridge.systems.uphance.settings import SETTINGS
-from upbridge.systems.uphance.sorts import CUSTOMERS
 from upbridge.systems.uphance.source import SOURCE
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.write_back import UphanceWriteBack
@@ -22,7 +22,7 @@ UPHANCE = System(
     order_url=lambda settings: settings.uphance_order_url,
     settings=SETTINGS,
     connect=UphanceConnect(),
-    target=lambda tools: UphanceTarget(
+    target=lambda tools: UphanceTarget.stored(
         http=tools.http, base_url=tools.settings.uphance_url, engine=tools.engine, clock=tools.clock
     ),
     trial=Trial.of,

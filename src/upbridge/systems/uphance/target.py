@@ -46,16 +46,16 @@ from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.adoption import Forgotten, Memory, StoredMemory, adopted_order, goods_differ
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, customer_key, map_customer
-from upbridge.systems.uphance.idempotent_create import DELIVERED, Made, Maker
+from upbridge.systems.uphance.idempotent_create import DELIVERED, Created, IdempotentCreator
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference, unread_parts
 from upbridge.systems.uphance.order_policy import order_policy
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.product_push import Products
+from upbridge.systems.uphance.resource_types import CUSTOMERS, ORDERS, PRODUCTS
 from upbridge.systems.uphance.schemas import customer_body, sales_order_body, string, whole
-from upbridge.systems.uphance.sku_copy import Catalogue
-from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, PRODUCTS
+from upbridge.systems.uphance.sku_copy import SkuCopy
 from upbridge.systems.uphance.tax import tax_remark
 from upbridge.systems.uphance.unread_rows import Doubt, Sights
 
@@ -82,18 +82,34 @@ class UphanceTarget:
         self,
         http: httpx.AsyncClient,
         base_url: str,
-        engine: AsyncEngine,
         clock: Clock,
         *,
+        sku_copy: SkuCopy,
+        memory: Callable[[ShopId], Memory],
+        sights: Sights | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._http = http
         self._base = base_url
-        self._catalogue = Catalogue(engine)
-        self._memory: Callable[[ShopId], Memory] = partial(StoredMemory, engine, clock)
-        self._sights = Sights()
         self._clock = clock
+        self._sku_copy = sku_copy
+        self._memory = memory
+        self._sights = sights or Sights()
         self._sleep = sleep
+
+    @classmethod
+    def stored(
+        cls,
+        http: httpx.AsyncClient,
+        base_url: str,
+        engine: AsyncEngine,
+        clock: Clock,
+        *,
+        sleep: Sleep = asyncio.sleep,
+    ) -> "UphanceTarget":
+        """The target whose SKUs and memory are in the database."""
+        memory = partial(StoredMemory, engine, clock)
+        return cls(http, base_url, clock, sku_copy=SkuCopy(engine), memory=memory, sleep=sleep)
 
     def client(self, connection: Connection, vault: Vault) -> UphanceClient:
         """A client for one piece of work on *connection*, bound to its organisation."""
@@ -101,7 +117,7 @@ class UphanceTarget:
         return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen), sleep=self._sleep)
 
     def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:  # noqa: ARG002
-        """No product's draft depends on another's names: `Catalogue.doubled` looks when it is sent."""
+        """No product's document depends on another's names: `SkuCopy.doubled` looks when it is sent."""
         return None
 
     def order_policy(self, context: MappingContext) -> OrderPolicy | None:
@@ -160,7 +176,7 @@ class UphanceTarget:
             for document in documents
             if document.kind == PRODUCTS.kind
         }
-        book = await self._catalogue.book(
+        book = await self._sku_copy.book(
             shop_id,
             (
                 *(line for order in orders.values() if order is not None for line in order.lines),
@@ -169,15 +185,15 @@ class UphanceTarget:
         )
         shop_key, memory = context.connection.shop_key, self._memory(shop_id)
         forgotten = Forgotten(client, links, shop_id, shop_key, memory, self._clock, self._sights)
-        maker = Maker(client, links, self._clock, forgotten)
-        work = _Work(context=context, catalogue=self._catalogue, book=book, maker=maker, links=links)
+        creator = IdempotentCreator(client, links, self._clock, forgotten)
+        work = _Work(context=context, sku_copy=self._sku_copy, book=book, creator=creator, links=links)
         products = Products(
             context=context,
             book=book,
-            doubled=await self._catalogue.doubled(shop_id) if goods else Doubled(),
-            maker=maker,
+            doubled=await self._sku_copy.doubled(shop_id) if goods else Doubled(),
+            creator=creator,
             client=client,
-            complete=bool(goods) and await self._catalogue.complete(shop_id),
+            complete=bool(goods) and await self._sku_copy.complete(shop_id),
         )
         for document in documents:
             if document.kind == PRODUCTS.kind:
@@ -191,9 +207,9 @@ class _Work:
     """One push: what all its orders share."""
 
     context: MappingContext
-    catalogue: Catalogue
+    sku_copy: SkuCopy
     book: SkuBook
-    maker: Maker
+    creator: IdempotentCreator
     links: Links
 
     async def deliver(self, document: Document, order: Order | None) -> Outcome:
@@ -204,14 +220,14 @@ class _Work:
                 return self._recognised(link, order)
             return _same(document, link) or self._changed(link, order)
         reference = order_reference(self.context.connection.shop_key, document.key)
-        former = await self.maker.look(ORDERS, link, reference)
+        former = await self.creator.look(ORDERS, link, reference)
         if isinstance(former, InDoubt):
             return Retry(former.reason, former.until)
-        if isinstance(former, Made):
+        if isinstance(former, Created):
             return self._found(document, former, order)
         unwanted = self._unwanted(order)
         if order is None or unwanted is not None:
-            there = await self.maker.adopted(ORDERS, reference)
+            there = await self.creator.adopted(ORDERS, reference)
             known = None if there is None else adopted_order(document.key, there)
             return Dropped(unwanted or "") if known is None else self._recognised(known, order)
         return await self._send(document, order, reference)
@@ -251,11 +267,11 @@ class _Work:
             metadata=link.metadata,
         )
 
-    def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
+    def _found(self, document: Document, created: Created, order: Order | None) -> Outcome:
         """A former attempt had succeeded. If the order has changed since, that is a change after sending; what
         they have made of it before is remarked all the same."""
-        delivered = _delivered(made)
-        if order is not None and made.mark == document.hash.hex():
+        delivered = _delivered(created)
+        if order is not None and created.mark == document.hash.hex():
             return delivered
         link = Link(
             ORDERS.kind,
@@ -263,7 +279,7 @@ class _Work:
             document.parent,
             remote_id=delivered.remote_id,
             state=DELIVERED,
-            hash=bytes.fromhex(made.mark),
+            hash=bytes.fromhex(created.mark),
             sent=delivered.keep,
             remote_status=delivered.remote_status,
             metadata=delivered.metadata,
@@ -282,9 +298,9 @@ class _Work:
         assert isinstance(sales_order, SalesOrder)
         assert isinstance(customer, Customer | House)
         try:
-            if (there := await self.maker.adopted(ORDERS, reference)) is not None:
+            if (there := await self.creator.adopted(ORDERS, reference)) is not None:
                 return self._recognised(adopted_order(document.key, there), order)
-            doubt = await self.maker.doubt(ORDERS, order.created_at)
+            doubt = await self.creator.doubt(ORDERS, order.created_at)
             company = doubt or await self._company(customer, sales_order.channel_id)
             if isinstance(company, InDoubt | Doubt):
                 return self._doubt(document, company)
@@ -293,12 +309,12 @@ class _Work:
             key = f"upgates:{connection.shop_key}:order:{order.order_number}"
             body = sales_order_body(sales_order, company_id=company.id, idempotency_key=key)
             link = Link(ORDERS.kind, document.key, document.parent)
-            made = await self.maker.make(
+            created = await self.creator.create(
                 ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order)
             )
         except Rejected as rejected:
             return Parked(Issue("order.refused", {"message": str(rejected), "status": rejected.answered}))
-        return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
+        return self._doubt(document, created) if isinstance(created, InDoubt) else _delivered(created)
 
     async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt | Doubt:
         """The id of Uphance's customer, which is created once, at the shopper's first order.
@@ -314,13 +330,15 @@ class _Work:
         link = await self.links.get(CUSTOMERS.kind, key)
         if link is not None and link.state == DELIVERED and link.remote_id is not None:
             return _Company(int(link.remote_id), addressed=link.hash == bytes.fromhex(addresses))
-        former = await self.maker.look(CUSTOMERS, link, customer.reference)
+        former = await self.creator.look(CUSTOMERS, link, customer.reference)
         if former is None:
-            there = await self.maker.adopted(CUSTOMERS, customer.reference)
-            if there is None and (doubt := await self.maker.doubt(CUSTOMERS, None)) is not None:
+            there = await self.creator.adopted(CUSTOMERS, customer.reference)
+            if there is None and (doubt := await self.creator.doubt(CUSTOMERS, None)) is not None:
                 return doubt
             blank = Link(CUSTOMERS.kind, key)
-            former = await self.maker.make(CUSTOMERS, blank, customer.reference, body, mark=addresses, trace={})
+            former = await self.creator.create(
+                CUSTOMERS, blank, customer.reference, body, mark=addresses, trace={}
+            )
         if isinstance(former, InDoubt):
             return former
         await self.links.save(
@@ -351,7 +369,7 @@ class _Work:
         if document.attempts >= _LOOKS:  # the variant is gone from the shop, so its SKU stays unknown
             return Parked(Issue("order.unknown_sku", {"codes": why.names}))
         if document.attempts == 0:
-            await self.catalogue.ask_for(self.context.connection.shop_id, why.products, now=self.context.now)
+            await self.sku_copy.ask_for(self.context.connection.shop_id, why.products, now=self.context.now)
         return Retry(why.reason)
 
 
@@ -365,13 +383,13 @@ def _same(document: Document, link: Link) -> Delivered | None:
     )
 
 
-def _delivered(made: Made) -> Delivered:
+def _delivered(created: Created) -> Delivered:
     return Delivered(
-        remote_id=str(made.id),
-        keep=canonical(made.trace),
-        remote_status=string(made.row.get("status")),
-        metadata={"order_number": string(made.row.get("order_number"))},
-        remark=tax_remark(made.trace, made.row),
+        remote_id=str(created.id),
+        keep=canonical(created.trace),
+        remote_status=string(created.row.get("status")),
+        metadata={"order_number": string(created.row.get("order_number"))},
+        remark=tax_remark(created.trace, created.row),
     )
 
 

@@ -24,7 +24,7 @@ from upbridge.store import cursors, documents, problems
 from upbridge.store.problem_queries import LIST, history_of
 from upbridge.store.problems import NewProblem, Stage
 from upbridge.systems.uphance.careful_read import Gap
-from upbridge.systems.uphance.sorts import ORDERS, Sort
+from upbridge.systems.uphance.resource_types import ORDERS, ResourceType
 
 _SYSTEM = "uphance"
 
@@ -109,16 +109,16 @@ def _name(kind: str) -> str:
     return f"unread_{kind}"
 
 
-def _parent(sort: Sort) -> str:
-    return f"list of {sort.list_name}"
+def _parent(resource: ResourceType) -> str:
+    return f"list of {resource.list_name}"
 
 
-async def unread_rows(tx: AsyncConnection, shop_id: ShopId, sort: Sort) -> list[Unread]:
+async def unread_rows(tx: AsyncConnection, shop_id: ShopId, resource: ResourceType) -> list[Unread]:
     """What cannot be read of a list, as it was kept."""
-    kept = json.loads(await cursors.get(tx, shop_id, _SYSTEM, _name(sort.kind)) or "[]")
+    kept = json.loads(await cursors.get(tx, shop_id, _SYSTEM, _name(resource.kind)) or "[]")
     if not kept:
         return []
-    told = await history_of(tx, shop_id, [LIST], _parent(sort), limit=1)
+    told = await history_of(tx, shop_id, [LIST], _parent(resource), limit=1)
     handled = any(one.dismissed_at is not None for one in told)
     return [
         Unread(
@@ -132,11 +132,11 @@ async def unread_rows(tx: AsyncConnection, shop_id: ShopId, sort: Sort) -> list[
 
 
 async def keep_unread(
-    tx: AsyncConnection, shop_id: ShopId, sort: Sort, rows: Sequence[Unread], *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, resource: ResourceType, rows: Sequence[Unread], *, now: datetime
 ) -> None:
     """Remember what cannot be read, and have it told by name. What waited for something that can be read by now,
     or that a person has looked at, may go."""
-    before = await unread_rows(tx, shop_id, sort)
+    before = await unread_rows(tx, shop_id, resource)
     kept = [
         {
             "low": row.gap.low,
@@ -149,26 +149,28 @@ async def keep_unread(
     ]
     doubtful = {row.gap for row in rows if not row.handled}
     if kept:
-        await cursors.put(tx, shop_id, _SYSTEM, _name(sort.kind), json.dumps(kept))
-        problem = _problem(sort, sorted(rows, key=lambda row: row.gap.low))
+        await cursors.put(tx, shop_id, _SYSTEM, _name(resource.kind), json.dumps(kept))
+        problem = _problem(resource, sorted(rows, key=lambda row: row.gap.low))
         await problems.raise_problems(tx, shop_id, [problem], now=now)
         if doubtful - {row.gap for row in before}:
             await problems.reopen(tx, shop_id, target=_SYSTEM, kind=LIST, entity=problem.entity)
     else:
-        await cursors.remove(tx, shop_id, _SYSTEM, _name(sort.kind))
-        await problems.close_resolved(tx, shop_id, stages=[Stage.PUSH], target=_SYSTEM, parents=[_parent(sort)])
+        await cursors.remove(tx, shop_id, _SYSTEM, _name(resource.kind))
+        await problems.close_resolved(
+            tx, shop_id, stages=[Stage.PUSH], target=_SYSTEM, parents=[_parent(resource)]
+        )
     if any(row.gap not in doubtful for row in before):
         await documents.release(tx, shop_id, _SYSTEM, now=now)
 
 
-def _problem(sort: Sort, rows: Sequence[Unread]) -> NewProblem:
+def _problem(resource: ResourceType, rows: Sequence[Unread]) -> NewProblem:
     """Orders wait for either list, so both are problems of the orders that go there."""
     return NewProblem(
         stage=Stage.PUSH,
-        key=f"uphance.{sort.kind}s_unread",
+        key=f"uphance.{resource.kind}s_unread",
         target=_SYSTEM,
         kind=LIST,
         entity=ORDERS.kind,
-        parent=_parent(sort),
+        parent=_parent(resource),
         params={"rows": ", ".join(str(row.gap) for row in rows)},
     )

@@ -1,7 +1,7 @@
 """What Upp.ai should hold for a product or an order. Pure.
 
-    Product ──wants_product()──► one draft per sellable variant
-    Order ────wants_order()────► one draft, or none
+    Product ──product_documents()──► one document per sellable variant
+    Order ────order_documents()────► one document, or none
 
 Names and shapes are those of Upp's "Developer guide" (client onboarding), which fixes only `externalProductId`
 and the order's fields; every other product property is free-form, and the names of the guide's own example are
@@ -70,13 +70,13 @@ def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None
 # --- products -----------------------------------------------------------------------------------------------
 
 
-def wants_product(product: Product, context: MappingContext) -> Iterator[DesiredDocument | Unmappable]:
-    """One draft per variant that can be bought; the others only to take back what Upp already has.
+def product_documents(product: Product, context: MappingContext) -> Iterator[DesiredDocument | Unmappable]:
+    """One document per variant that can be bought; the others only to take back what Upp already has.
 
     A variant that is inactive, has lost its price, or has an SKU that an older variant of this product or of an
-    older product has too (Upp ignores case) is a draft with stock 0, `active` false and `only_if_known`. The last
-    two are also reported: `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a draft
-    of the same key.
+    older product has too (Upp ignores case) is a document with stock 0, `active` false and `only_if_known`. The
+    last two are also reported: `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a
+    document of the same key.
     Where a price or the stock could not be read, Upp keeps what it has (`product.unreadable_field`); a part that
     Upp can do without is left out and reported likewise.
     Where the language or the price list that is sent is none of the shop's (any more), Upp keeps what it has too
@@ -256,7 +256,7 @@ def _absolute(address: str | None) -> str | None:
 # --- orders -------------------------------------------------------------------------------------------------
 
 
-def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocument | Unmappable]:
+def order_documents(order: Order, context: MappingContext) -> Iterator[DesiredDocument | Unmappable]:
     """The order as Upp should know it, or nothing: cancelled, not in the statistics, of another origin than
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
@@ -264,7 +264,7 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
     An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
     known. One that lacks a part which could not be read is reported as `order.unreadable_field`; a line of an
     unknown type counts in the total and is no item. Parts that do not add up to the total are reported as
-    `order.net_estimated` beside the draft; net is then the gross amount in the proportion of the parts.
+    `order.net_estimated` beside the document; net is then the gross amount in the proportion of the parts.
 
     Upp has one order under each number: where another order got the number, that one goes, with the remark
     `order.number_replaced`. One that got another number stays what it is (`order.renumbered`).

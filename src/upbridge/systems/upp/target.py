@@ -68,8 +68,8 @@ class UppTarget:
     def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
         """All that Upp should hold for *entity* now."""
         if isinstance(entity, Order):
-            return mapping.wants_order(entity, context)
-        return mapping.wants_product(entity, context)
+            return mapping.order_documents(entity, context)
+        return mapping.product_documents(entity, context)
 
     def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         """A product as last *sent* with stock 0 and inactive; None for an order, or if that was sent."""

@@ -15,12 +15,12 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 async def usage(here: Session) -> Response:
     """What the shop's API still allows and who used it."""
     pages, now = here.pages, here.pages.clock()
-    outlook = await pages.ledger.outlook(here.shop.id)
+    snapshot = await pages.ledger.snapshot(here.shop.id)
     moving = here.shop.state is ShopState.ACTIVE
     view = await usage_of(
         pages.engine,
         here.shop.id,
-        outlook,
+        snapshot,
         targets=pages.systems.taking("order"),
         import_ends_at=await pages.views.import_ends_at(here.shop.id) if moving else None,
         now=now,
@@ -29,14 +29,14 @@ async def usage(here: Session) -> Response:
         (here.texts.hour(hour), {purpose.name.lower(): parts.get(purpose, 0) for purpose in Purpose})
         for hour, parts in view.hours
     ]
-    limits = outlook.limits
+    limits = snapshot.limits
     return here.page(
         "usage",
         view=view,
-        outlook=outlook,
+        snapshot=snapshot,
         chart=columns(stacked),
         purposes=Purpose,
         hour=here.texts.hour,
-        hour_share=share(limits.hour - outlook.hour_remaining, limits.hour) if limits else 0.0,
-        day_share=share(view.day_limit - outlook.day_remaining, view.day_limit),
+        hour_share=share(limits.hour - snapshot.hour_remaining, limits.hour) if limits else 0.0,
+        day_share=share(view.day_limit - snapshot.day_remaining, view.day_limit),
     )

@@ -265,7 +265,7 @@ class Views:
         if not left:
             return None
         try:
-            ends_at = finish_time(left, await self._ledger.outlook(shop_id), now)
+            ends_at = finish_time(left, await self._ledger.snapshot(shop_id), now)
         except ValueError:  # limits that allow no call
             return None
         return ends_at if block is None else max(ends_at, block.until)

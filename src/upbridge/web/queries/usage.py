@@ -18,7 +18,7 @@ from upbridge.store.rate_limits import calls_by_hour
 class UsageView:
     """Everything on the page of API usage."""
 
-    outlook: BudgetSnapshot
+    snapshot: BudgetSnapshot
     hours: tuple[tuple[datetime, Mapping[Purpose, int]], ...]
     """The last 24 clock hours, oldest first, with calls by purpose."""
     import_ends_at: datetime | None
@@ -38,19 +38,19 @@ class UsageView:
     @property
     def day_limit(self) -> int:
         """Calls in the day's pool, or the cap that holds without known limits (R50)."""
-        limits = self.outlook.limits
+        limits = self.snapshot.limits
         return CAP_PER_DAY if limits is None else limits.day
 
     @property
     def short(self) -> bool:
         """Whether the next day may be short of the last one's need."""
-        limits = self.outlook.limits
+        limits = self.snapshot.limits
         return self.total > (CAP_PER_DAY if limits is None else limits.total) * 0.8
 
     @property
     def advice(self) -> bool:
         """Whether packages would help: they raise limits, and no cap."""
-        return self.short and self.outlook.limits is not None
+        return self.short and self.snapshot.limits is not None
 
     @property
     def package(self) -> tuple[int, int]:
@@ -61,7 +61,7 @@ class UsageView:
 async def usage_of(
     engine: AsyncEngine,
     shop_id: ShopId,
-    outlook: BudgetSnapshot,
+    snapshot: BudgetSnapshot,
     *,
     targets: Collection[str],
     import_ends_at: datetime | None,
@@ -75,4 +75,4 @@ async def usage_of(
             made.setdefault(hour, {})[Purpose[purpose.upper()]] = number
         orders = await count_parents(tx, shop_id, targets, "order", since=now - timedelta(hours=HOURS))
     hours = tuple((first + ahead * HOUR, made.get(first + ahead * HOUR, {})) for ahead in range(HOURS))
-    return UsageView(outlook, hours, import_ends_at, orders)
+    return UsageView(snapshot, hours, import_ends_at, orders)

@@ -61,7 +61,7 @@ async def connected(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) ->
             clock=watch,
             http=http,
             ledger=Ledger(engine, watch),
-            targets={"uphance": UphanceTarget(http, UPHANCE, engine, watch)},
+            targets={"uphance": UphanceTarget.stored(http, UPHANCE, engine, watch)},
             webhook_url=lambda *_: "https://upbridge.example/webhooks/x",
             wake=Woken(),
         )

@@ -30,7 +30,7 @@ async def put_back(connected: ConnectedShop, postgres: str, backup: Path) -> Asy
             connected.service,
             engine=engine,
             ledger=Ledger(engine, connected.watch),
-            targets={"uphance": UphanceTarget(connected.service.http, UPHANCE, engine, connected.watch)},
+            targets={"uphance": UphanceTarget.stored(connected.service.http, UPHANCE, engine, connected.watch)},
             last_beat=LastBeat(),
         )
         yield replace(connected, service=service)
