@@ -96,7 +96,9 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     if tracing():
-        app.add_middleware(TracedRequests)
+        app.add_middleware(TracedRequests)  # which sees webhooks as well
+    else:
+        app.answer_directly("/webhooks/", inbox_endpoints.router.routes)
     app.protect_with(common_headers(https=settings.public_origin(port).startswith("https:")))
     app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)

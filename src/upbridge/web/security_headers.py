@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
+
+from upbridge.web.direct_routes import DirectRoutes
 
 #: What no page needs.
 _NO_FEATURES = ", ".join(
@@ -55,10 +58,16 @@ class ProtectedApp(FastAPI):
     No middleware: the answer to an error is made outside of all of them, and this costs a webhook less.
     """
 
+    _direct: DirectRoutes | None = None
+
     def protect_with(self, common: Mapping[str, str]) -> None:
         """Send *common* with each answer."""
         self._pages = _raw(common)
         self._others = _raw(headers_outside_pages(common))
+
+    def answer_directly(self, prefix: str, routes: Sequence[BaseRoute]) -> None:
+        """Answer those of *routes* that are below *prefix* before all layers (decision 0008)."""
+        self._direct = DirectRoutes(self, prefix, routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the life of the process."""
@@ -75,7 +84,11 @@ class ProtectedApp(FastAPI):
                 message["headers"] = [*message["headers"], *(one for one in wanted if one[0] not in said)]
             await send(message)
 
-        await super().__call__(scope, receive, protected)
+        endpoint = None if self._direct is None else self._direct.endpoint(scope)
+        if self._direct is None or endpoint is None:
+            await super().__call__(scope, receive, protected)
+        else:
+            await self._direct.answer(endpoint, scope, receive, protected)
 
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
