@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 import structlog
+from structlog.types import EventDict
 
 from upbridge.core.database_failure import DatabaseFailure, database_failure
 
@@ -73,6 +74,16 @@ class Quiet(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether *record* is to be written."""
         return not self._outage.explains(_failure(record))
+
+
+def without_outages(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Drop events of ours that only report the outage, as `Quiet` drops records of libraries."""
+    reported = event.get("exc_info")
+    if reported:
+        error = reported if isinstance(reported, BaseException) else sys.exc_info()[1]
+        if DATABASE.explains(error):
+            raise structlog.DropEvent
+    return event
 
 
 def _failure(record: logging.LogRecord) -> BaseException | None:
