@@ -43,7 +43,19 @@ def test_a_token_names_its_shop(number: UUID, event: str) -> None:
     [("uphance", "Orders.create"), ("upgates", "Orders.update"), ("upgates", "orders.create"), ("", "")],
 )
 def test_a_token_is_good_for_one_source_and_event(source: str, event: str) -> None:
+    assert ADDRESSES.shop(TOKEN, "upgates", "Orders.create") is not None
     assert ADDRESSES.shop(TOKEN, source, event) is None
+
+
+def test_many_addresses_are_told_apart_and_not_all_remembered() -> None:
+    addresses = WebhookAddresses(b"k" * 32)
+    shops = [ShopId(UUID(int=number)) for number in range(12_000)]
+    tokens = [addresses.token(shop, "upgates", "Orders.create") for shop in shops]
+
+    for _ in range(2):
+        assert [addresses.shop(token, "upgates", "Orders.create") for token in tokens] == [
+            (shop, 0) for shop in shops
+        ]
 
 
 def test_a_token_of_another_service_is_worth_nothing() -> None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from upbridge.core.bounds import Bounds
 from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import BadRequest, TooLarge, TooSlow
+
+T = TypeVar("T")
 
 
 async def read_at_most(chunks: AsyncIterable[bytes], limit: int) -> tuple[bytes, bool]:
@@ -46,21 +48,26 @@ async def skip_body(request: Request, bounds: Bounds) -> None:
     """Let the body of a request to us pass, and keep nothing of it. Raises what `request_body` raises."""
     if _declared(request) > bounds.bytes:
         raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
+    if not await _arriving(_passes(request.stream(), bounds.bytes), bounds):
+        raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
+
+
+async def _passes(chunks: AsyncIterable[bytes], limit: int) -> bool:
     size = 0
-    async with _arriving(bounds):
-        async for part in request.stream():
-            size += len(part)
-            if size > bounds.bytes:
-                raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
+    async for part in chunks:
+        size += len(part)
+        if size > limit:
+            return False
+    return True
 
 
-@asynccontextmanager
-async def _arriving(bounds: Bounds) -> AsyncIterator[None]:
-    """A body arrives within the seconds of *bounds*, which are no other's. Raises `TooSlow` and `BadRequest`."""
+async def _arriving(reading: Coroutine[Any, Any, T], bounds: Bounds) -> T:
+    """What *reading* a body gives, within the seconds of *bounds*, which are no other's. Raises `TooSlow` and
+    `BadRequest`."""
     try:
         with pause_deadline():
             async with asyncio.timeout(bounds.seconds):
-                yield
+                return await reading
     except TimeoutError:
         raise TooSlow from None
     except ClientDisconnect:
@@ -84,11 +91,8 @@ async def request_body(request: Request, bounds: Bounds) -> bytes:
     their seconds, and `BadRequest` if its sender hangs up. A deadline of the caller's does not count meanwhile:
     the sender is slow, and not what the caller waits for.
     """
-    complete = _declared(request) <= bounds.bytes
-    body = b""
-    if complete:
-        async with _arriving(bounds):
-            body, complete = await read_at_most(request.stream(), bounds.bytes)
-    if not complete:
-        raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
-    return body
+    if _declared(request) <= bounds.bytes:
+        body, complete = await _arriving(read_at_most(request.stream(), bounds.bytes), bounds)
+        if complete:
+            return body
+    raise TooLarge(f"the body is larger than {bounds.bytes} bytes")

@@ -6,7 +6,7 @@ first tells the server, for seconds, and gives the connection back after that.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from typing import Any, Protocol, TypeVar
 
@@ -71,13 +71,17 @@ async def left_behind_ends(*, within: float) -> None:
         await asyncio.wait(ours, timeout=within)
 
 
-@contextmanager
-def pause_deadline() -> Iterator[None]:
+def pause_deadline() -> AbstractContextManager[None]:
     """Stop the clock while another system, or work that ends by itself, is awaited: both have own time-outs."""
     countdown = _countdown.get()
-    if countdown is None:
-        yield
-        return
+    return _NOTHING_COUNTS if countdown is None else _paused(countdown)
+
+
+_NOTHING_COUNTS = nullcontext()
+
+
+@contextmanager
+def _paused(countdown: "_Countdown") -> Iterator[None]:
     countdown.pause()
     try:
         yield

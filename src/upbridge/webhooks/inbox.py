@@ -256,13 +256,16 @@ class Inbox:
         await asyncio.shield(together)
 
     async def _store(self, line: _Line, event: str, hints: ChangedKeys, *, seconds: float) -> None:
-        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._enqueue(line, _Delivery(event, hints, stored))
-        await asyncio.wait([stored], timeout=seconds)
-        if not stored.done():
-            stored.cancel()
-            raise NotReady("the delivery could not be stored in time")
-        if not stored.result():
+        loop = asyncio.get_running_loop()
+        stored: asyncio.Future[bool] = loop.create_future()
+        delivery = _Delivery(event, hints, stored)
+        self._enqueue(line, delivery)
+        timer = loop.call_later(seconds, _fail, [delivery], "the delivery could not be stored in time")
+        try:
+            listens = await stored
+        finally:
+            timer.cancel()
+        if not listens:
             raise NotFound("no shop listens at this address")
 
     def _enqueue(self, line: _Line, delivery: _Delivery) -> None:
