@@ -1,5 +1,6 @@
 """Forms, messages and failures, the same on every page."""
 
+import html
 from dataclasses import replace
 
 import httpx
@@ -10,6 +11,7 @@ from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app
 from tests.support.rows import connection_row, insert_rows
 from tests.support.shops import MakeShop
 from upbridge.core.errors import NotReady
+from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.connections import ConnectionRow, Connections
@@ -197,6 +199,50 @@ async def test_every_page_needs_a_living_session(browser: httpx.AsyncClient, pla
 )
 async def test_every_form_needs_a_living_session(browser: httpx.AsyncClient, form: str) -> None:
     assert (await browser.post(f"/ui/s/nobody/{form}", data={"x": "y"})).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "data", "status", "words"),
+    [
+        ("GET", "nowhere", {}, 404, "ui.not_found.there"),
+        ("GET", "orders/nowhere", {}, 404, "ui.not_found.there"),
+        ("DELETE", "rules", {}, 404, "ui.not_found.there"),
+        ("GET", "costs/nothing", {}, 404, "ui.not_found.there"),
+        ("POST", "language", {"x": "y" * 70_000}, 413, "error.too_large"),
+        ("POST", "language", {str(number): "1" for number in range(3000)}, 400, "error.form"),
+    ],
+)
+async def test_a_failure_is_a_page_in_the_shop_s_language_with_a_way_on(
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    method: str,
+    place: str,
+    data: dict[str, str],
+    status: int,
+    words: str,
+) -> None:
+    home = await enter(await make_shop(), "sk")
+
+    answer = await browser.request(method, f"{home}{place}", data=data, headers={"Accept-Language": "cs"})
+
+    assert answer.status_code == status
+    assert '<html lang="sk">' in answer.text
+    assert Texts("sk").get(words) in html.unescape(answer.text)
+    assert f'<a class="button" href="{home}">' in answer.text
+
+
+@pytest.mark.parametrize(("asked", "language"), [("cs-CZ,en;q=0.5", "cs"), ("sk", "sk"), ("de", "en")])
+async def test_a_stranger_s_failure_is_in_the_browser_s_language_and_leads_to_the_admin(
+    browser: httpx.AsyncClient, asked: str, language: str
+) -> None:
+    for path in ("/ui/nowhere", f"/ui/s/{'x' * 43}/nowhere", "/ui/mail/nobody"):
+        answer = await browser.get(path, headers={"Accept-Language": asked})
+
+        assert answer.status_code == 404
+        assert f'<html lang="{language}">' in answer.text
+        assert Texts(language).get("ui.ended.how") in html.unescape(answer.text)
+        assert "/ui/s/" not in answer.text
 
 
 async def test_a_defect_of_ours_is_a_page_too_and_all_of_it_is_in_the_log(

@@ -70,6 +70,7 @@ class BadRequest(Refused):
 
     status = 400
     code = "bad_request"
+    merchant = "error.form"
 
 
 class TooSlow(BadRequest):
@@ -105,6 +106,7 @@ class TooLarge(Refused):
 
     status = 413
     code = "too_large"
+    merchant = "error.too_large"
 
 
 class TooOften(Refused):
@@ -112,7 +114,7 @@ class TooOften(Refused):
 
     status = 429
     code = "too_often"
-    merchant = "error.try_again"
+    merchant = "error.too_often"
 
 
 class RemoteError(UpbridgeError):

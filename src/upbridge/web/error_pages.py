@@ -20,10 +20,10 @@ RETRY_SECONDS = 30
 
 def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLResponse:
     """What went wrong, as a page."""
-    texts = _texts(pages, request)
+    texts, session = _texts(pages, request), _session_of(pages, request)
+    home = _home_of(session) if session else None
     if isinstance(error, NotFound):
-        return pages.rendering.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
-    home = getattr(request.state, "home", None)
+        return pages.rendering.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND, home=home)
     page = pages.rendering.render(
         "failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home
     )
@@ -46,8 +46,19 @@ def not_now(pages: Pages, request: Request) -> HTMLResponse:
     return page
 
 
+def _home_of(session: str) -> str:
+    return f"/ui/s/{quote(session, safe='')}/"
+
+
+def _session_of(pages: Pages, request: Request) -> str | None:
+    """The session in the address, also in one that names no page; None if this service never made it. Whether it
+    still lives the page says to which it leads."""
+    session = request.path_params.get("session") or request.url.path.removeprefix("/ui/s/").partition("/")[0]
+    return session if pages.sessions.made(session, SessionPurpose.SESSION) else None
+
+
 def _place_of(request: Request, session: str) -> str:
-    home = f"/ui/s/{quote(session, safe='')}/"
+    home = _home_of(session)
     place = request.url.path.removeprefix(home).partition("/")[0]
     return home + (place if place in PLACES[1:] else "")
 
@@ -55,8 +66,6 @@ def _place_of(request: Request, session: str) -> str:
 def _texts(pages: Pages, request: Request) -> Texts:
     """The visitor's language; as long as the database does not tell it, the one that this process last saw there,
     then the browser's."""
-    session = str(request.path_params.get("session", ""))
-    known = getattr(request.state, "language", None) or (
-        pages.sessions.language(session) if pages.sessions.made(session, SessionPurpose.SESSION) else None
-    )
+    session = _session_of(pages, request)
+    known = getattr(request.state, "language", None) or (pages.sessions.language(session) if session else None)
     return Texts(known or preferred(request.headers.get("accept-language", "")))
