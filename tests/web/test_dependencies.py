@@ -1,10 +1,15 @@
 """Forms, messages and failures, the same on every page."""
 
 import html
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app
@@ -26,6 +31,21 @@ class DefectiveConnections(Connections):
 
     async def of(self, shop_id: ShopId) -> dict[str, ConnectionRow]:
         raise ZeroDivisionError("secret-in-an-error")
+
+
+@contextmanager
+def statements(engine: AsyncEngine) -> Iterator[list[str]]:
+    """What is said to the database while the block lasts."""
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        said.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +79,18 @@ async def test_the_language_stays_with_the_session(
 
     assert answer.headers["location"] == f"{home}orders?q=a+b&page=2"
     assert '<html lang="sk">' in (await browser.get(home)).text
+
+
+async def test_a_form_that_leads_to_another_page_does_not_ask_how_the_shop_stands(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    home = await enter(await make_shop(), "cs")
+
+    with statements(engine) as said:
+        answer = await browser.post(f"{home}language", data={"language": "sk", "address": ""})
+
+    assert answer.status_code == 303
+    assert [one for one in said if "documents" in one or "problems" in one] == []
 
 
 async def test_a_form_that_is_too_large_is_refused(
@@ -212,7 +244,7 @@ async def test_every_form_needs_a_living_session(browser: httpx.AsyncClient, for
         ("POST", "language", {str(number): "1" for number in range(3000)}, 400, "error.form"),
     ],
 )
-async def test_a_failure_is_a_page_in_the_shop_s_language_with_a_way_on(
+async def test_a_failure_is_a_page_in_the_shop_s_language_with_a_way_on(  # noqa: PLR0917
     browser: httpx.AsyncClient,
     make_shop: MakeShop,
     enter: Enter,

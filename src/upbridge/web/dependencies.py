@@ -120,7 +120,7 @@ class PageRoute(APIRoute):
         return protected
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PageContext:
     """A visitor in front of a page."""
 
@@ -128,7 +128,6 @@ class PageContext:
     visitor: Visitor
     shop: Shop
     texts: Texts
-    standing: Standing
     home: str = field(repr=False)
     """The address of the start page; all others are below it. It is the secret, so it is never logged."""
     query: Mapping[str, str] = field(repr=False)
@@ -136,23 +135,31 @@ class PageContext:
     """The page itself, below *home*, with its query: where another language leads."""
     said: str | None
     """What a form has done, on the page after it and once."""
+    _standing: Standing | None = field(default=None, repr=False)
 
-    def page(
+    async def standing(self) -> Standing:
+        """How the shop stands. Most forms lead on to another page, which asks for it: they do not."""
+        if self._standing is None:
+            async with self.pages.engine.connect() as connection:
+                tx = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                self._standing = await standing_of(tx, self.pages.systems, self.shop, now=self.pages.clock())
+        return self._standing
+
+    async def page(
         self, place: str, *, template: str | None = None, status: int = HTTPStatus.OK, **values: Any
     ) -> HTMLResponse:
         """The page *place* with the frame around it; *template*: another one that belongs there."""
+        standing = await self.standing()
         return self.pages.rendering.render(
             f"{template or place}.html",
             self.texts,
             status=status,
             home=self.home,
             place=place,
-            places=places_for(self.standing),
+            places=places_for(standing),
             shop=self.shop,
-            standing=self.standing,
-            alarms=[
-                alarm_words(one, self.standing, self.texts, self.pages.systems) for one in self.standing.alarms
-            ],
+            standing=standing,
+            alarms=[alarm_words(one, standing, self.texts, self.pages.systems) for one in standing.alarms],
             said=self.said,
             address=self.address,
             **{"renew": None, "keeps_typed": False, **values},
@@ -257,7 +264,8 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
             shop = await pages.shops.read(tx, visitor.shop_id)
         except NotFound:  # erased a moment ago
             raise SessionEnded(Ended(visitor.language)) from None
-        standing = await standing_of(tx, pages.systems, shop, now=pages.clock())
+        read = request.method == "GET"
+        standing = await standing_of(tx, pages.systems, shop, now=pages.clock()) if read else None
     if turn:
         with pause_deadline():
             await asyncio.sleep(turn)
@@ -268,11 +276,11 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
         visitor=visitor,
         shop=shop,
         texts=texts,
-        standing=standing,
         home=request.state.home,
         query=query,
         address=_address_of(request) if active else "",
         said=await _said(pages, query, visitor, texts),
+        _standing=standing,
     )
 
 

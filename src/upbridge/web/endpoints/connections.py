@@ -42,7 +42,7 @@ async def connections(here: Session) -> Response:
 
 
 async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
-    return here.page(
+    return await here.page(
         "connections",
         status=HTTPStatus.OK if attempt is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         systems=[system for system in here.pages.systems.connected if system.connect is not None],
@@ -119,7 +119,7 @@ async def ask(here: Session, system: str) -> Response:
     """Say what disconnecting means, and ask."""
     if await _connected(here, system) is None:
         return here.go("connections")
-    return here.page("connections", template="disconnect", system=system)
+    return await here.page("connections", template="disconnect", system=system)
 
 
 @router.post("/connections/{system}/disconnect")

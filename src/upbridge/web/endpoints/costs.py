@@ -43,7 +43,7 @@ class Row:
 async def costs(here: Session, system: str) -> Response:
     """Choose a file."""
     found = _system(here, system)
-    return _page(here, found) if _connected(here, found) else here.go("connections")
+    return await _page(here, found) if await _connected(here, found) else here.go("connections")
 
 
 @router.post("/costs/{system}")
@@ -54,15 +54,15 @@ async def look(here: Session, request: Request, system: str) -> Response:
         fields = await read_upload(request, origin=here.pages.origin)
     except TooLarge:
         fields = None
-    if not _connected(here, found):
+    if not await _connected(here, found):
         return here.go("connections")
     if fields is None:
-        return _page(here, found, wrong=here.texts.get("ui.costs.too_large", size=UPLOAD.bytes // KIB))
+        return await _page(here, found, wrong=here.texts.get("ui.costs.too_large", size=UPLOAD.bytes // KIB))
     account = fields.get("discriminator", b"").decode(errors="replace").replace("\x00", "").strip()
     content = fields.get("file", b"")
     if not account or not content or len(account) > _LONGEST_NAME:
-        return _page(here, found, account[:_LONGEST_NAME], wrong=here.texts.get("ui.costs.fill_in"))
-    return _page(here, found, account, _rows(found, content))
+        return await _page(here, found, account[:_LONGEST_NAME], wrong=here.texts.get("ui.costs.fill_in"))
+    return await _page(here, found, account, _rows(found, content))
 
 
 @router.get("/costs/{system}/send")
@@ -75,21 +75,21 @@ async def sent(here: Session, system: str) -> Response:
 async def send(here: Session, form: Posted, system: str) -> Response:
     """Send the rows that the page has shown."""
     found = _system(here, system)
-    if not _connected(here, found):
+    if not await _connected(here, found):
         return here.go("connections")
     account, rows = one(form, "discriminator")[:_LONGEST_NAME], _rows(found, one(form, "rows").encode())
     if not account or len(rows) > MOST_ROWS or any(row.wrong for row in rows):
-        return _page(here, found, account, rows)
+        return await _page(here, found, account, rows)
     try:
         days = days_of(rows)
         await here.pages.act().costs.send(here.shop, found, account, days)
     except (RemoteError, Conflict) as error:
         wrong = here.texts.get(f"ui.costs.{_why(error)}", system=found.title)
-        return _page(here, found, account, rows, wrong=wrong)
+        return await _page(here, found, account, rows, wrong=wrong)
     return here.go(f"costs/{found.name}", "costs_sent", len(days))
 
 
-def _page(
+async def _page(
     here: PageContext, system: System, account: str = "", rows: Sequence[CostRow] = (), *, wrong: str = ""
 ) -> Response:
     if len(rows) > MOST_ROWS:
@@ -105,7 +105,7 @@ def _page(
                 dict.fromkeys(here.texts.full_day(day) for day in (days[0][0], days[-1][0]))
             ),
         }
-    return here.page(
+    return await here.page(
         "connections",
         template="costs",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong or wrongs else HTTPStatus.OK,
@@ -156,6 +156,6 @@ def _system(here: PageContext, name: str) -> System:
     return found
 
 
-def _connected(here: PageContext, system: System) -> bool:
+async def _connected(here: PageContext, system: System) -> bool:
     """Whether the shop is connected: a person may have disconnected it while the page was open."""
-    return system.name in here.standing.rows
+    return system.name in (await here.standing()).rows

@@ -27,7 +27,7 @@ async def decision(here: Session) -> Response:
         return here.go("decision", "moved", id=str(problem.id))
     amounts = {**problem.params, "count": held.count, "system": here.pages.systems.title(problem.target)}
     changes = [] if seen else await here.pages.act().held.changes(problem, limit=LISTED)
-    return here.page(
+    return await here.page(
         "problems",
         template="decision",
         heading=cause_words(problem.key, here.texts),

@@ -24,7 +24,7 @@ async def save_or_ask(
         return None
     if seen == rehearsed.mark and await act.rehearsals.change_as_shown(here.shop, changed, seen):
         return None
-    return here.page(
+    return await here.page(
         "rules",
         template="dry_run",
         parts=rehearsed.parts,

@@ -33,7 +33,7 @@ async def find(here: Session) -> Response:
         chosen = (exact or list(hits))[0]
     if chosen is not None and chosen.kind == "order":
         return here.go("order", number=chosen.key)
-    return here.page(
+    return await here.page(
         "find",
         wanted=wanted,
         hits=hits,

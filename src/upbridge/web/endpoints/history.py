@@ -56,7 +56,7 @@ async def history(here: Session) -> Response:
     run = None if number is None else await run_of(here.pages.engine, here.shop.id, number)
     before = whole(here.query.get("before", ""), longest=_LONGEST_ID)
     view = await history_of(here.pages.engine, here.shop.id, before)
-    return here.page(
+    return await here.page(
         "history",
         lines=[in_words(one, here.texts, here.pages.systems) for one in view.entries],
         older=view.older,

@@ -42,8 +42,8 @@ async def order(here: Session) -> Response:
     number = _number(here.query.get("number", ""))
     card = await _card(here, number)
     if card is None:
-        return here.page("orders", template="no_order", status=HTTPStatus.NOT_FOUND, wanted=number)
-    return _page(here, card, await _ask(here, number) if await _permitted(here) else None)
+        return await here.page("orders", template="no_order", status=HTTPStatus.NOT_FOUND, wanted=number)
+    return await _page(here, card, await _ask(here, number) if await _permitted(here) else None)
 
 
 @router.post("/order/whom")
@@ -89,19 +89,19 @@ async def _card(here: PageContext, number: str) -> OrderCard | None:
         here.pages.engine,
         here.shop,
         number,
-        systems=connected_systems(here),
+        systems=await connected_systems(here),
         platform=here.pages.systems.platform.name,
         open_body=here.pages.act().open_body,
     )
 
 
-def _page(here: PageContext, card: OrderCard, asked: Asked | None) -> Response:
+async def _page(here: PageContext, card: OrderCard, asked: Asked | None) -> Response:
     systems, outline = here.pages.systems, card.outline
     retried = [one for one in card.open if can_be_tried(systems, one.problem.key, one.problem.kind, one.stage)]
     address = (outline.admin_url or "") if outline is not None else ""
     names = (here.shop.facts or {}).get("status_names") or {}
     status = None if outline is None else names.get(str(outline.status_id))
-    return here.page(
+    return await here.page(
         "orders",
         template="order",
         card=card,

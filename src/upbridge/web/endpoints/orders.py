@@ -53,16 +53,16 @@ class Asked:
 @router.get("/orders")
 async def orders(here: Session) -> Response:
     """The list, a page of it."""
-    asked = _asked(here)
+    asked = await _asked(here)
     found = await _portion(here, asked, (asked.page - 1) * PAGE, PAGE)
     async with here.pages.engine.connect() as tx:
         causes = await causes_of_kind(tx, here.shop.id, kind="order")
-    return here.page(
+    return await here.page(
         "orders",
         asked=asked,
         boxes=list(Box),
         found=found,
-        systems=connected_systems(here),
+        systems=await connected_systems(here),
         price=here.texts.price,
         reasons=[*REASONS, *causes],
         why=lambda reason: reason_words(reason, here.texts),
@@ -76,7 +76,7 @@ async def orders(here: Session) -> Response:
 async def export(here: Session) -> Response:
     """All of the list as CSV. It is read while it is sent: a database that hangs in the middle breaks it off, so
     that a part is not taken for the whole."""
-    asked = _asked(here)
+    asked = await _asked(here)
     first = await _portion(here, asked, 0, _PORTION)
     return StreamingResponse(
         _lines(here, asked, first), media_type=MEDIA_TYPE, headers=attachment(f"orders-{here.shop.key}")
@@ -94,7 +94,7 @@ async def again(here: Session, form: Posted) -> Response:
 
 
 async def _lines(here: PageContext, asked: Asked, portion: FoundOrders) -> AsyncIterator[bytes]:
-    systems, texts = connected_systems(here), here.texts
+    systems, texts = await connected_systems(here), here.texts
     names = [texts.get(f"ui.orders.{name}") for name in ("number", "made", "amount", "currency")]
     titles = [here.pages.systems.title(system) for system in systems]
     yield MARK + rows(
@@ -134,26 +134,26 @@ async def _portion(here: PageContext, asked: Asked, offset: int, limit: int) -> 
             here.shop.id,
             asked.wanted,
             platform=here.pages.systems.platform.name,
-            systems=connected_systems(here),
+            systems=await connected_systems(here),
             offset=offset,
             limit=limit,
         )
 
 
-def connected_systems(here: PageContext) -> list[str]:
+async def connected_systems(here: PageContext) -> list[str]:
     """The connected systems that orders go to, as people see them."""
-    taking = here.pages.systems.taking("order")
-    return [system for system in here.pages.systems.titles if system in here.standing.rows and system in taking]
+    taking, rows = here.pages.systems.taking("order"), (await here.standing()).rows
+    return [system for system in here.pages.systems.titles if system in rows and system in taking]
 
 
-def _asked(here: PageContext) -> Asked:
+async def _asked(here: PageContext) -> Asked:
     names = ("q", "system", "box", "reason", "since", "until", "days")
     typed = {name: here.query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in names}
     found = {name: read_date(typed[name]) for name in ("since", "until")}
     since, until, days = found["since"], found["until"], whole(typed["days"], longest=3)
     typed |= {name: written_date(day) for name, day in found.items() if day is not None}
     start = here.pages.clock() - timedelta(days=days) if days else None
-    system = typed["system"] if typed["system"] in connected_systems(here) else None
+    system = typed["system"] if typed["system"] in await connected_systems(here) else None
     return Asked(
         Wanted(
             words=number_in(typed["q"], here.shop.key),

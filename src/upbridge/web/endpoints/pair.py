@@ -25,7 +25,7 @@ async def ask(here: Session) -> Response:
     variant = await pairing.variant(here.shop, key)
     wanted = _typed(here.query.get("q", ""))
     words = wanted or variant.code or variant.title or ""
-    return here.page(
+    return await here.page(
         "products",
         template="pair",
         key=key,

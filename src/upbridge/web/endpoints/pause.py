@@ -10,7 +10,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 @router.get("/pause")
 async def ask(here: Session) -> Response:
     """Say what pausing means, and ask."""
-    return here.page("start", template="pause")
+    return await here.page("start", template="pause")
 
 
 @router.post("/pause")

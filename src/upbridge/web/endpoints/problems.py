@@ -68,7 +68,7 @@ async def problems(here: Session) -> Response:
     view = await problems_of(here.pages.engine, here.shop, asked.wanted, page=asked.page)
     writer = Writer(here.texts, here.pages.systems, here.shop, view.known)
     listed = view.handled or (view.groups[0].shown if len(view.groups) == 1 else ())
-    return here.page(
+    return await here.page(
         "problems",
         asked=asked,
         total=view.count,
@@ -148,17 +148,19 @@ async def by_hand(here: Session, form: Posted) -> Response:
             writer = Writer(here.texts, here.pages.systems, here.shop, await known_of(tx, here.shop, shown))
         listed = [writer.row(each, full=True) for each in shown]
         if any(row.handled for row in listed) or not listed:
-            return _sure(here, form, chosen, listed)
+            return await _sure(here, form, chosen, listed)
     return _back(here, form, "by_hand", await _treat(here, chosen, _many(here).handle))
 
 
-def _sure(here: PageContext, form: Mapping[str, list[str]], chosen: list[int], listed: list[Row]) -> Response:
+async def _sure(
+    here: PageContext, form: Mapping[str, list[str]], chosen: list[int], listed: list[Row]
+) -> Response:
     """Ask before it is done: how many, the first of them, and what comes of it."""
     every = bool(one(form, "all"))
     names = ("key", "target", "kind", "newest", "q") if every else ()
     again = [(name, one(form, name)) for name in names if one(form, name)]
     again += [("all", "yes")] if every else [("id", str(number)) for number in chosen]
-    return here.page(
+    return await here.page(
         "problems",
         template="problems_sure",
         count=len(chosen),

@@ -26,7 +26,7 @@ async def products(here: Session) -> Response:
     shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
     catalogue = here.pages.systems.catalogue
     number = whole(page, longest=_LONGEST_PAGE)
-    return here.page(
+    return await here.page(
         "products",
         view=await products_of(here.pages.engine, here.shop.id, shown, 1 if number is None else number),
         matches=Match,

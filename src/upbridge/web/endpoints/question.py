@@ -26,7 +26,7 @@ async def question(here: Session) -> Response:
         problem, foreseen = await _foreseen(here, LISTED)
     except NotFound:
         return here.go("problems", "decided")
-    return here.page(
+    return await here.page(
         "problems",
         template="question",
         heading=cause_words(problem.key, here.texts),

@@ -169,7 +169,7 @@ async def _page(here: PageContext, shown: _Shown) -> Response:
     if shown.clashes:
         status = HTTPStatus.CONFLICT
     controls = [control(key) for key in shown.part.keys]
-    return here.page(
+    return await here.page(
         "rules",
         status=status,
         part=shown.part,

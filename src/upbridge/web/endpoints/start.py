@@ -63,11 +63,11 @@ router.add_api_route("/alive", alive, route_class_override=_SandboxedRoute)
 
 
 async def _page(here: PageContext) -> Response:
-    pages, now = here.pages, here.pages.clock()
-    view = await pages.views.start(here.standing)
-    numbers = await Overviews(pages.systems, pages.engine).of(here.standing, now)
+    pages, now, standing = here.pages, here.pages.clock(), await here.standing()
+    view = await pages.views.start(standing)
+    numbers = await Overviews(pages.systems, pages.engine).of(standing, now)
     told = notices(view, here.texts, pages.systems)
-    return here.page(
+    return await here.page(
         "start",
         view=view,
         numbers=numbers,
@@ -78,7 +78,7 @@ async def _page(here: PageContext) -> Response:
         colours=COLOURS,
         size=lambda kind, number: size_words(kind, number, here.texts),
         platform=pages.systems.platform.name,
-        shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in here.standing.flows),
+        shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in standing.flows),
         import_words=lambda one: import_words(one, here.texts),
         ends=ends_words(view, here.texts, now=now),
         period=DAYS,

@@ -23,7 +23,7 @@ _MOST_CAUSES = 50
 @router.get("/support")
 async def support(here: Session) -> Response:
     """The report, and whom to send it to."""
-    return here.page(
+    return await here.page(
         "support",
         report=await _report(here),
         subject=quote(f"Upbridge {__version__}: {here.shop.key}"),
@@ -44,7 +44,7 @@ async def _report(here: PageContext) -> str:
         causes = await largest_causes(tx, here.shop.id, apart=(), most=_MOST_CAUSES)
         heard = {system.name: await deliveries.last_from(tx, here.shop.id, system.name) for system in senders}
     found = Diagnosis(
-        standing=here.standing,
+        standing=await here.standing(),
         causes=causes,
         coverage=await coverage(pages.engine, here.shop.id, now=now),
         heard=heard,

@@ -18,7 +18,7 @@ async def ask(here: Session) -> Response:
     """The numbers before the run, and the question whether they are to be written again."""
     number = _number(here.query.get("run", ""))
     run, found = await here.pages.act().undo.look(here.shop.id, number, limit=LISTED)
-    return here.page(
+    return await here.page(
         "history",
         template="undo",
         run=run,

@@ -30,7 +30,7 @@ async def usage(here: Session) -> Response:
         for hour, parts in view.hours
     ]
     limits = snapshot.limits
-    return here.page(
+    return await here.page(
         "usage",
         view=view,
         snapshot=snapshot,
