@@ -7,7 +7,9 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.furnished import STATES, Furnished
+from tests.browser.furnished import STATES, Furnished, furnish
+from tests.support.clock import NOON
+from tests.support.rows import insert_rows, order_row
 from upbridge.core.i18n import LANGUAGES, Texts
 
 #: The frame of the admin in a window of a notebook.
@@ -91,3 +93,26 @@ def test_the_first_screenful_says_what_is_wrong_and_what_to_do(
 def _on_the_first_screen(page: Page, one: object) -> bool:
     box = one.bounding_box()  # type: ignore[attr-defined]
     return box is not None and box["y"] + box["height"] <= HEIGHT
+
+
+def test_orders_that_the_rules_keep_from_both_systems_fit_the_frame(
+    house: Furnished, browser: BrowserContext
+) -> None:
+    shop_id, page = house.run(furnish(house.engine, "well")), browser.new_page()
+    outline = {"total": "10797", "currency": "CZK", "status_id": 1, "origin": "frontend", "lines": []}
+    kept = {"upp": "not_chosen", "uphance": "at_rest"}
+    house.run(
+        insert_rows(house.engine, order_row(shop_id, "260011", ordered_at=NOON, outline=outline, kept_back=kept))
+    )
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+    page.goto(f"{house.enter(house.run(house.pages.ticket_address(shop_id, 'cs')))}orders?q=260011")
+
+    assert page.locator("tbody tr").count() == 1
+    assert (
+        page.evaluate(
+            "(all => all.filter(one => one.scrollWidth > one.clientWidth).length)"
+            "([...document.querySelectorAll('.scroll')])"
+        )
+        == 0
+    )

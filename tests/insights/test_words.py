@@ -3,7 +3,7 @@
 import pytest
 
 from upbridge.core.i18n import Texts
-from upbridge.insights.words import difference_words
+from upbridge.insights.words import difference_words, line_words
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_the_currency_of_an_order_stands_behind_each_amount() -> None:
 def test_what_is_no_difference_that_we_note_stays_as_it_is() -> None:
     for said in ("—", "8592000074706: — → gift", "a; b: c", ""):
         assert difference_words(said, Texts("cs")) == said
+
+
+def test_a_line_s_pieces_are_written_as_the_reader_writes_them_and_names_stay() -> None:
+    said = "A-1.5: 1.5, 2.0 m: -0.25, Lem: 3"
+
+    assert line_words(said, Texts("cs")) == "A-1.5: 1,5, 2.0 m: \N{MINUS SIGN}0,25, Lem: 3"
+    assert line_words(said, Texts("en")) == "A-1.5: 1.5, 2.0 m: \N{MINUS SIGN}0.25, Lem: 3"

@@ -228,7 +228,7 @@ async def test_numbers_and_variants_in_a_sentence_are_written_as_people_know_the
     twice = {"sku": "gar-1", "other": "v-7"}
     await insert_rows(
         engine,
-        problem_row(shop_id, "A1", key="order.quantity", params={"lines": ["GAR-1: 1.5", "Lem: 3"]}),
+        problem_row(shop_id, "A1", key="order.quantity", params={"lines": "GAR-1: 1.5, Lem: 3"}),
         problem_row(shop_id, "A2", key="order.net_estimated", params=amounts),
         problem_row(shop_id, "v-8", key="product.sku_twice", kind="product", target="upp", params=twice),
         problem_row(

@@ -74,7 +74,7 @@ class Texts:
 
     def number(self, value: Decimal | float | str) -> str:
         """*value* with this language's separators."""
-        return format_decimal(value, locale=self.locale)
+        return format_decimal(value, locale=self.locale).replace("-", "\N{MINUS SIGN}")
 
     def money(self, value: Decimal | str) -> str:
         """*value* as an amount is written: never a tenth without its hundredth."""

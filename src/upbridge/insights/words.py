@@ -1,8 +1,6 @@
 """What keeps a shop from being all well, in words: the same on pages and in mails."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
 
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import BY_A_PERSON, BY_LOST_KEY, Shop, ShopState
@@ -58,15 +56,13 @@ def difference_words(said: str, texts: Texts, currency: str = "") -> str:
     return re.sub(rf"(?P<quantity>\d+(?:\.\d+)?)x {_AMOUNT}", pieces, total)
 
 
-def line_words(said: Any, texts: Texts) -> Any:
-    """Lines of an order as a problem notes them, "A1: 1.5" with the number as the reader writes it."""
-    if isinstance(said, str) or not isinstance(said, Sequence):
-        return said
-    return [_NOTED.sub(lambda found: texts.number(found[0]), str(line)) for line in said]
+def line_words(said: str, texts: Texts) -> str:
+    """Lines of an order as a problem notes them, "A1: 1.5, B2: 3", with the numbers as the reader writes them."""
+    return _NOTED.sub(lambda found: texts.number(found[0]), said)
 
 
 #: The number of pieces behind a line's name.
-_NOTED = re.compile(r"(?<=: )-?\d+\.\d+$")
+_NOTED = re.compile(r"(?<=: )-?\d+\.\d+(?=, |$)")
 _AMOUNT = r"(?P<amount>-?\d+(?:\.\d+)?)"
 
 

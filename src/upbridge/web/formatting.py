@@ -195,7 +195,7 @@ def problem_words(
             str(values["differences"]), texts, str(values.get("currency") or "")
         )
     if "lines" in values:
-        values["lines"] = line_words(values["lines"], texts)
+        values["lines"] = line_words(str(values["lines"]), texts)
     if other is not None:
         values["other"] = other
     if problem.kind == "connection":

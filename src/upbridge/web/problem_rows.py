@@ -228,7 +228,7 @@ class Writer:
         if name == "other":
             return self._variant(str(value)) or str(value)
         if name == "lines":
-            value = line_words(value, self.texts)
+            return line_words(str(value), self.texts)
         if isinstance(value, Sequence) and not isinstance(value, str):
             return ", ".join(str(part) for part in value)
         return str(value)
