@@ -177,6 +177,7 @@ async def test_who_has_to_choose_an_organisation_types_the_password_once(
         "/organisations": httpx.Response(200, json={"organisations": organisations}),
         "/organisations/set_current_org": httpx.Response(200, json={}),
         **{f"/{name}": httpx.Response(200, json={name: []}) for name in ("channels", "seasons", "sales_orders")},
+        "/products": httpx.Response(200, json={"products": [{"id": 1}], "meta": {"total_count": 1250}}),
     }
     home = await enter(shop_id)
     typed = {"email": "a@b.cz", "password": "do-not-show-this"}
@@ -190,6 +191,7 @@ async def test_who_has_to_choose_an_organisation_types_the_password_once(
 
     assert page.status_code == 422
     assert EN.get("ui.connections.choose_organisation") in html.unescape(page.text)
+    assert "Hemline (501), 1,250 products, no orders</option>" in page.text
     assert 'name="password"' not in page.text.partition('action="' + home + 'connections/uphance"')[2]
     assert "do-not-show-this" not in page.text
     assert EN.get("error.login_ended") in elsewhere.text
@@ -197,6 +199,27 @@ async def test_who_has_to_choose_an_organisation_types_the_password_once(
     assert said_by(answer) == f"{home}connections?said=connected_uphance"
     assert (await connections.of(shop_id))["uphance"].account == "501"
     assert remote.asked.count("POST /oauth/token") == 1
+
+
+async def test_an_organisation_that_cannot_be_looked_at_is_offered_by_its_name(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    organisations = [{"id": 501, "name": "Hemline"}, {"id": 502, "name": "Not this one"}]
+    remote.answers |= {
+        "/oauth/token": TOKEN_ANSWER,
+        "/organisations": httpx.Response(200, json={"organisations": organisations}),
+        "/organisations/set_current_org": httpx.Response(200, json={}),
+        "/products": httpx.Response(200, json={"products": []}),
+        "/sales_orders": httpx.Response(500, json={}),
+    }
+
+    page = await browser.post(
+        f"{await enter(await make_shop())}connections/uphance", data={"email": "a@b.cz", "password": "secret"}
+    )
+
+    assert page.status_code == 422
+    assert "Hemline (501)</option>" in page.text
+    assert "Not this one (502)</option>" in page.text
 
 
 async def test_the_spaces_around_a_password_belong_to_it(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import httpx
@@ -101,19 +101,35 @@ class NewConnection:
     """What the system has of the shop already: it is not sent again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of several things to choose from. *about*: what tells it apart, by the last part of its text's key
+    (`ui.connections.about.<name>`): numbers and days. What could not be read is missing."""
+
+    id: str
+    name: str
+    about: Mapping[str, int | date | None] = field(default_factory=dict)
+
+
 class ChoiceNeeded(BadRequest):
     """The login works, and one of several things has to be chosen with it.
 
-    *field* is what has to be chosen; *options* are pairs of id and name. *login* stands for what was typed, sealed
+    *field* is what has to be chosen. *login* stands for what was typed, sealed
     and for a few minutes: typed as `HELD` it is taken in its stead, so that no person types a password twice.
     """
 
-    def __init__(self, chosen: str, options: Sequence[tuple[str, str]], login: str = "") -> None:
-        offered = ", ".join(f"{number} ({name})" for number, name in options) or "none"
+    def __init__(self, chosen: str, options: Sequence[Option], login: str = "") -> None:
+        offered = ", ".join(_offered(one) for one in options) or "none"
         super().__init__(f"choose an {chosen} of this login: {offered}")
         self.field = chosen
         self.options = tuple(options)
         self.login = login
+
+
+def _offered(option: Option) -> str:
+    """For operators: "501 (Hemline; products 12; last order 2026-11-28)"."""
+    about = [f"{name.replace('_', ' ')} {value or 'none'}" for name, value in option.about.items()]
+    return f"{option.id} ({'; '.join((option.name, *about))})"
 
 
 class LoginEnded(Conflict):

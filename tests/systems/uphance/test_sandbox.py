@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.uphance.client import UphanceClient, login
-from upbridge.systems.uphance.reads import connect_facts, existing_orders
+from upbridge.systems.uphance.reads import connect_facts, existing_orders, what_is_in
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.seed.orders import STATUSES
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
@@ -227,3 +228,25 @@ async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
 def _delivered(setup: Setup, order: Order) -> bool:
     link = setup.links.rows.get(("order", order.order_number))
     return link is not None and link.state == "delivered"
+
+
+async def test_what_tells_two_organisations_of_a_login_apart_is_read_and_nothing_written(
+    world: State, shop: Shop, organisation: Organisation
+) -> None:
+    made: list[dict[str, Any]] = [
+        {"id": number, "created_at": f"2026-{number:02}-28T23:30:00Z"} for number in (3, 11, 7)
+    ]
+    organisation.orders = {one["id"]: one for one in made}
+    clock = MovableClock(utc_now())
+    seen: dict[int, object] = {}
+    async with wired(world) as http:
+        tokens, offered = await login(http, BASE, clock, email="demo@uphance.test", password=PASSWORD)
+        for one in offered:
+            vault = FakeVault()
+            vault.kept = tokens.stored()
+            seen[one.id] = await what_is_in(UphanceClient(http, BASE, vault, clock, one.id))
+
+    assert seen == {
+        501: {"products": len(organisation.products), "last_order": date(2026, 11, 29)},
+        502: {"products": 0, "last_order": None},
+    }

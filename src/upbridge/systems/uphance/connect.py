@@ -1,12 +1,16 @@
 """How a shop is connected to Uphance: by a login, in one organisation; and what remains to be chosen then."""
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from upbridge.core.encryption import DecryptionError
+from upbridge.core.errors import RemoteError
 from upbridge.core.parsing import whole
 from upbridge.domain.delivery import Link
 from upbridge.domain.shop import Shop
@@ -21,13 +25,18 @@ from upbridge.systems.connecting import (
     Field,
     LoginEnded,
     NewConnection,
+    Option,
     Tools,
 )
 from upbridge.systems.uphance.client import UphanceClient, login
-from upbridge.systems.uphance.reads import NamesInOrders, connect_facts, existing_orders
+from upbridge.systems.uphance.reads import NamesInOrders, connect_facts, existing_orders, what_is_in
 from upbridge.systems.uphance.schemas import RemoteOrder
 from upbridge.systems.uphance.tokens import Tokens
 
+log = structlog.get_logger(__name__)
+
+#: So many organisations of a login are looked at, for so long at most: a person waits for it.
+_LOOKED_AT, _LOOK_SECONDS = 5, 10.0
 #: So long a login waits for the choice of its organisation.
 _HELD_FOR = timedelta(minutes=5)
 
@@ -99,7 +108,7 @@ class UphanceConnect:
     ) -> NewConnection:
         """Log in once, choose the organisation, keep the tokens and never the password."""
         if typed.get(HELD):
-            tokens, names = _taken_up(tools, shop, typed[HELD])
+            tokens, offered = _taken_up(tools, shop, typed[HELD])
         else:
             tokens, organisations = await login(
                 tools.http,
@@ -108,13 +117,15 @@ class UphanceConnect:
                 email=typed["email"],
                 password=typed["password"],
             )
-            names = {found.id: found.name for found in organisations}
+            offered = {found.id: Option(str(found.id), found.name) for found in organisations}
         organisation = whole(typed.get("organisation", ""))
-        if organisation is None and len(names) == 1:
-            organisation = next(iter(names))
-        if organisation is None or organisation not in names:
-            options = [(str(number), name) for number, name in names.items()]
-            raise ChoiceNeeded("organisation", options, _held(tools, shop, tokens, names) if options else "")
+        if organisation is None and len(offered) == 1:
+            organisation = next(iter(offered))
+        if organisation is None or organisation not in offered:
+            if not typed.get(HELD):
+                tokens, offered = await _looked_at(tools, tokens, offered)
+            options = tuple(offered.values())
+            raise ChoiceNeeded("organisation", options, _held(tools, shop, tokens, options) if options else "")
         fresh = _Fresh(tokens.stored(), tokens.renew_at)
         client = UphanceClient(tools.http, tools.settings.uphance_url, fresh, tools.clock, organisation)
         facts = await connect_facts(client, organisation=organisation)
@@ -138,14 +149,31 @@ class UphanceConnect:
         await client_of(connected).revoke()
 
 
-def _held(tools: Tools, shop: Shop, tokens: Tokens, names: Mapping[int, str]) -> str:
+async def _looked_at(
+    tools: Tools, tokens: Tokens, offered: Mapping[int, Option]
+) -> tuple[Tokens, dict[int, Option]]:
+    """The organisations with what tells them apart, and the tokens as they are then. Where that cannot be read, or
+    takes long, they are offered by their names alone."""
+    fresh, seen = _Fresh(tokens.stored(), tokens.renew_at), dict(offered)
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            for number in tuple(offered)[:_LOOKED_AT]:
+                client = UphanceClient(tools.http, tools.settings.uphance_url, fresh, tools.clock, number)
+                seen[number] = replace(offered[number], about=await what_is_in(client))
+    except (RemoteError, TimeoutError) as error:
+        log.info("organisation_not_looked_at", reason=type(error).__name__)
+    return Tokens.kept(fresh.kept), seen
+
+
+def _held(tools: Tools, shop: Shop, tokens: Tokens, offered: Sequence[Option]) -> str:
     """A login of *shop* without its organisation: sealed, and good for a few minutes."""
     until = (tools.clock() + _HELD_FOR).isoformat()
-    login = {"shop": str(shop.id), "until": until, "tokens": tokens.stored(), "names": list(names.items())}
+    names = [(one.id, one.name) for one in offered]
+    login = {"shop": str(shop.id), "until": until, "tokens": tokens.stored(), "names": names}
     return tools.cipher.encrypt(json.dumps(login)).decode()
 
 
-def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, str]]:
+def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, Option]]:
     """What `_held` has sealed for this shop. Raises `LoginEnded` for all else."""
     try:
         login = json.loads(tools.cipher.decrypt(held.encode()))
@@ -153,7 +181,7 @@ def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, st
         raise LoginEnded("no key of ours opens the login that came back") from None
     if login.get("shop") != str(shop.id) or datetime.fromisoformat(login["until"]) <= tools.clock():
         raise LoginEnded("the login that came back is not this shop's, or has waited for too long")
-    return Tokens.kept(login["tokens"]), dict(login["names"])
+    return Tokens.kept(login["tokens"]), {int(number): Option(number, name) for number, name in login["names"]}
 
 
 def _link(number: str, order: RemoteOrder) -> Link:

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import structlog
 
+from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.systems.uphance.careful_read import Listing, read_carefully, read_each, still_there
 from upbridge.systems.uphance.client import UphanceClient
@@ -17,6 +18,8 @@ from upbridge.systems.uphance.schemas import (
     PickTicket,
     RemoteOrder,
     items,
+    meta,
+    moment,
     pick_ticket,
     remote_order,
     string,
@@ -49,6 +52,25 @@ async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str
             for row in await _all(client, "seasons")
             if (number := whole(row.get("id"))) is not None
         ],
+    }
+
+
+async def what_is_in(client: UphanceClient) -> dict[str, int | date | None]:
+    """What tells an organisation apart for who has to choose one: `products`, how many it has, and `last_order`,
+    the day on which its newest order was made, None if it has none. Three calls at most, which only read.
+
+    Assumption: the newest order stands on the first page of the list or on its last one.
+    """
+    products = await client.get("/products")
+    count = meta(products).total_count
+    first = await client.get(_ORDERS.path)
+    rows, last = list(items(first, _ORDERS.plural) or ()), meta(first).total_pages or 1
+    if last > 1:
+        rows += items(await client.get(_ORDERS.path, page=last), _ORDERS.plural) or ()
+    made = [at for row in rows if (at := moment(row.get("created_at"))) is not None]
+    return {
+        "products": len(items(products, "products") or ()) if count is None else count,
+        "last_order": max(made).astimezone(PRAGUE).date() if made else None,
     }
 
 

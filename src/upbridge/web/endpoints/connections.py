@@ -7,16 +7,17 @@ for secrets.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
+from upbridge.core.i18n import Texts
 from upbridge.store import deliveries
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.base import System
-from upbridge.systems.connecting import HELD, ChoiceNeeded
+from upbridge.systems.connecting import HELD, ChoiceNeeded, Option
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import as_typed, one
 
@@ -33,6 +34,20 @@ class Attempt:
     typed: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     login: str = ""
+
+
+def option_words(option: Option, texts: Texts) -> str:
+    """An option with what tells it apart."""
+    said = []
+    for name, value in option.about.items():
+        key = f"ui.connections.about.{name}"
+        if value is None:
+            said.append(texts.get(f"ui.connections.about.no_{name}"))
+        elif isinstance(value, date):
+            said.append(texts.get(key, day=texts.full_day(value)))
+        else:
+            said.append(texts.get(key, count=value))
+    return ", ".join((f"{option.name} ({option.id})", *said))
 
 
 @router.get("/connections")
@@ -84,7 +99,8 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
     except ChoiceNeeded as choice:
         key = "choose" if choice.options else "no"
         wrong = here.texts.get(f"ui.connections.{key}_{choice.field}")
-        return await _page(here, Attempt(system, wrong, shown, {choice.field: choice.options}, choice.login))
+        options = [(one.id, option_words(one, here.texts)) for one in choice.options]
+        return await _page(here, Attempt(system, wrong, shown, {choice.field: options}, choice.login))
     except (RemoteError, Conflict) as error:
         return await _page(here, Attempt(system, _words(here, system, error), shown))
     again = before is not None and before.account == row.account  # then no first import begins
