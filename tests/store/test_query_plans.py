@@ -5,17 +5,23 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Column, event
+from sqlalchemy.sql.visitors import iterate
 
 from tests.support.engine import Engine
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING, Purpose
+from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.insights.flow_states import Seen, see
+from upbridge.insights.order_list import Box
+from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, find_orders
+from upbridge.insights.order_search import Wanted as WantedOrders
 from upbridge.maintenance import retention
-from upbridge.store import changes, orders
+from upbridge.store import changes, link_queries, orders, schema, variant_queries
 from upbridge.store.changes import Kind
 
 MANY = 3_000
@@ -183,3 +189,67 @@ async def test_a_page_of_orders_reads_no_more_orders_than_it_has(machine: Engine
 
     assert [one.number for one in await page()][:2] == [str(MANY // 2 + 1), str(MANY // 2 + 2)]
     assert await rows_read(machine, "orders", page) <= 100 + A_FEW
+
+
+def test_a_search_of_titles_needs_nothing_that_an_index_of_the_shop_does_not_have() -> None:
+    query = variant_queries.titled(ShopId(uuid4()), "vlněný", most=20)
+    read = {part.name for part in iterate(query) if isinstance(part, Column) and part.table is schema.variants}
+    [index] = [one for one in schema.variants.indexes if one.name == "variants_match_idx"]
+
+    assert index.columns.keys()[0] == "shop_id"
+    assert "title_folded" in read
+    assert read <= {*index.columns.keys(), *index.dialect_options["postgresql"]["include"]}
+
+
+async def test_an_order_is_found_by_what_a_system_calls_it_without_reading_the_others(machine: Engine) -> None:
+    await machine.run(
+        "INSERT INTO links (shop_id, target, kind, key, parent, remote_id, metadata, updated_at)"
+        " SELECT :shop_id, 'upp', 'order', 'A-' || n, 'A-' || n, (7000 + n)::text,"
+        " jsonb_build_object('order_number', 'SO' || n), :now FROM generate_series(1, :many) AS n",
+        now=machine.watch(),
+        many=MANY,
+    )
+    await machine.run("ANALYZE links")
+    found: list[list[str]] = []
+
+    async def find() -> None:
+        async with machine.db.connect() as tx:
+            for name in ("7012", "SO12", "nothing"):
+                query = link_queries.called(machine.shop_id, ["upp", "uphance"], "order", name)
+                found.append(list(await tx.scalars(query.limit(20))))
+
+    await find()
+    assert found == [["A-12"], ["A-12"], []]
+    assert await rows_read(machine, "links", find) <= A_FEW
+
+
+async def test_orders_of_a_box_are_found_and_counted_in_one_look(machine: Engine) -> None:
+    await machine.run(
+        "INSERT INTO orders (shop_id, number, ordered_at, read_at)"
+        " SELECT :shop_id, n::text, CAST(:now AS timestamptz) - n * interval '1 second', :now"
+        " FROM generate_series(1, :many) AS n",
+        now=machine.watch(),
+        many=MOST_COUNTED + 70,
+    )
+
+    async def page(offset: int) -> FoundOrders:
+        async with machine.db.connect() as tx:
+            return await find_orders(
+                tx,
+                machine.shop_id,
+                WantedOrders(box=Box.HELD),
+                platform="upgates",
+                systems=["upp"],
+                offset=offset,
+                limit=50,
+            )
+
+    with asking(machine) as asked:
+        first = await page(0)
+    looks = [statement for statement, _ in asked if "signs" in statement]
+    behind = await page(MOST_COUNTED + 50)
+
+    assert len(looks) == 1
+    assert (first.count, first.more) == (behind.count, behind.more) == (MOST_COUNTED, True)
+    assert [one.number for one in first.orders] == [str(number) for number in range(1, 51)]
+    assert [one.number for one in behind.orders] == [str(MOST_COUNTED + 50 + number) for number in range(1, 21)]

@@ -28,6 +28,7 @@ from tests.support.shops import MakeShop
 from tests.support.upgates import listed, raw_order
 from upbridge.core.encryption import Cipher
 from upbridge.domain.masking import MASK, masked
+from upbridge.store import variant_queries
 
 
 async def test_an_order_s_way_is_one_timeline(
@@ -82,6 +83,20 @@ async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(
         page = (await browser.get(f"{home}find", params={"q": wanted})).text
         assert "Modrá košile" in page
         assert "Červená sukně" not in page
+
+
+async def test_what_has_the_code_is_found_once_and_before_what_has_it_in_its_name(
+    make_shop: MakeShop, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    for product, code in enumerate(["B", "PLUS", "A", "C"], start=1):
+        title = "Košile PLUS" if code == "PLUS" else f"{code} ke košili plus"
+        await insert_rows(engine, variant_row(shop_id, product, code=code, title=title))
+
+    async with engine.connect() as tx:
+        found = await variant_queries.search(tx, shop_id, "plus", most=3)
+
+    assert [one.code for one in found] == ["PLUS", "A", "B"]
 
 
 @pytest.mark.parametrize("wanted", ["O-1", "#O-1", "UPG-moda-O-1", "moda-O-1", "8000266", "77"])

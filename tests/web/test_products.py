@@ -18,7 +18,7 @@ from tests.support.pages import EN, Enter
 from tests.support.rows import insert_rows, sku_row, variant_row
 from tests.support.shops import MakeShop
 from upbridge.domain.sku import Match
-from upbridge.store import sku_matching, variants
+from upbridge.store import sku_matching, variant_queries
 from upbridge.web.queries.products import PAGE, PORTION, portion_of, products_of
 
 
@@ -142,7 +142,7 @@ async def test_titles_stand_in_the_order_of_czech_and_slovak(engine: AsyncEngine
 
     portion = await portion_of(engine, shop_id, None)
     async with engine.connect() as tx:
-        found = [one.title for one in await variants.search(tx, shop_id, "u", most=20)]
+        found = [one.title for one in await variant_queries.search(tx, shop_id, "u", most=20)]
 
     assert [one.title for one in portion.items] == titles
     assert found == ["Cukr", "Hůl", "Rukavice", "Sukně", "Zimní bunda", "Župan"]

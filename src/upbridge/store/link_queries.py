@@ -324,8 +324,8 @@ def called(shop_id: ShopId, targets: Collection[str], kind: str, name: str) -> S
     return select(table.c.parent).where(
         table.c.shop_id == shop_id,
         one_of(table.c.target, targets),
-        table.c.kind == kind,
-        or_(table.c.remote_id == name, table.c.metadata["order_number"].astext == name),
+        table.c.kind == constant(kind),
+        or_(table.c.remote_id == name, table.c.metadata[constant("order_number")].astext == name),
     )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import GUARD_SUFFIX
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import shops, variants
+from upbridge.store import shops, variant_queries
 from upbridge.store.problems import Stage
 from upbridge.store.schema import problems as table
 from upbridge.store.sql import SHOPS, beginning, containing, folded, one_of
@@ -184,15 +184,17 @@ def _wanted(shop_id: ShopId, wanted: Wanted) -> list[ColumnElement[bool]]:
             or_(
                 containing(folded(said), wanted.words),
                 one_of(table.c.key, wanted.called),
-                table.c.entity.in_(variants.keys_titled(shop_id, wanted.words)),
+                table.c.entity.in_(variant_queries.keys_titled(shop_id, wanted.words)),
             )
         )
     return here
 
 
-async def causes_listed(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, each: int) -> list[ListedCause]:
-    """The causes of what is *wanted*, with at most *each* numbers: first what stops a whole connection, then the
-    guards, then the causes with most problems."""
+async def causes_listed(
+    tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, each: int, offset: int = 0
+) -> list[ListedCause]:
+    """The causes of what is *wanted*, with at most *each* numbers from the *offset*th on: first what stops a whole
+    connection, then the guards, then the causes with most problems."""
     said = table.c.params.cast(Text)
     numbers = func.array_agg(aggregate_order_by(table.c.id, table.c.id.desc()), type_=ARRAY(BigInteger))
     query = (
@@ -202,7 +204,7 @@ async def causes_listed(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *,
             func.min(table.c.since).label("first"),
             func.max(table.c.id).label("newest"),
             (func.min(said) == func.max(said)).label("same"),
-            numbers[1:each].label("numbers"),
+            numbers[offset + 1 : offset + each].label("numbers"),
         )
         .where(*_wanted(shop_id, wanted))
         .group_by(*_CAUSE)

@@ -299,6 +299,8 @@ documents = Table(
     ),
 )
 
+_OF_ORDERS = text("kind = 'order'")
+
 #: Which object at a target is which entity, and the hash of what was last delivered. `created_keys`: parts that
 #: were created under it; `attempt…`: the request to create it whose answer is not known; `metadata` is for people,
 #: nothing is decided by it. Goes with the shop.
@@ -330,6 +332,9 @@ links = Table(
         "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
     ),
     Index("links_updated_at_idx", "shop_id", "target", "kind", "updated_at"),
+    # What an order is called at a target, by its id there and by its number.
+    Index("links_remote_id_idx", "shop_id", "remote_id", postgresql_where=_OF_ORDERS),
+    Index("links_order_number_idx", "shop_id", text("(metadata ->> 'order_number')"), postgresql_where=_OF_ORDERS),
     Index("links_erased_idx", "shop_id", "kind", "key", postgresql_where=text("erased_at IS NOT NULL")),
 )
 
@@ -417,7 +422,12 @@ variants = Table(
     Index("variants_shop_id_product_id_idx", "shop_id", "product_id"),
     Index("variants_shop_id_code_key_idx", "shop_id", "code_key"),
     Index("variants_shop_id_ean_key_idx", "shop_id", "ean_key"),
-    Index("variants_match_idx", "shop_id", "match", "title_sorted", "code", "key"),
+    # With the text that a search looks in, so that it reads this index and no variant.
+    Index(
+        "variants_match_idx",
+        *("shop_id", "match", "title_sorted", "code", "key"),
+        postgresql_include=["title_folded"],
+    ),
 )
 
 #: What variants were called that have left the shop: orders that are read later may still name them. A variant

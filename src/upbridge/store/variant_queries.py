@@ -4,13 +4,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import Select, any_, distinct, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.parsing import whole
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import Match
+from upbridge.domain.sku import Match, code_key
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import containing, one_of
+
+#: No number of a product has more digits.
+_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,47 @@ async def count_unmatched(tx: AsyncConnection, shop_id: ShopId) -> Unmatched:
         table.c.shop_id == shop_id, table.c.listed, table.c.active, table.c.match == Match.UNMATCHED
     )
     return Unmatched(*(await tx.execute(query)).one())
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVariant:
+    """A variant as people know it."""
+
+    product_id: int
+    code: str | None
+    title: str | None
+
+
+async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int) -> list[NamedVariant]:
+    """Variants that *words* name: by their code, their key or the number of their product, then by their EAN or by
+    a part of their title, which may be typed without its accents."""
+    code = code_key(words)
+    number = whole(words, longest=_LONGEST_ID)
+    named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
+    # Twice as many: some of them may be named as well, fewer than *most* if others are shown at all. As an array,
+    # so that each condition is looked up in an index of its own.
+    of_title = table.c.key == any_(func.array(titled(shop_id, words, most=2 * most).scalar_subquery()))
+    query = (
+        select(table.c.product_id, table.c.code, table.c.title)
+        .where(table.c.shop_id == shop_id, or_(named, table.c.ean_key == code, of_title))
+        .order_by(named.is_(true()).desc(), table.c.title_sorted, table.c.code, table.c.key)
+        .limit(most)
+    )
+    return [NamedVariant(*row) for row in await tx.execute(query)]
+
+
+def keys_titled(shop_id: ShopId, words: str) -> Select[str]:
+    """The keys of the variants that have *words* in their title, with or without their accents."""
+    return select(table.c.key).where(table.c.shop_id == shop_id, containing(table.c.title_folded, words))
+
+
+def titled(shop_id: ShopId, words: str, *, most: int) -> Select[str]:
+    """The first *most* of them, by their titles."""
+    return keys_titled(shop_id, words).order_by(table.c.title_sorted, table.c.code, table.c.key).limit(most)
+
+
+async def named_by(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, NamedVariant]:
+    """What these variants are called, by key; those that are not known are left out."""
+    shown = (table.c.key, table.c.product_id, table.c.code, table.c.title)
+    rows = await tx.execute(select(*shown).where(table.c.shop_id == shop_id, one_of(table.c.key, keys)))
+    return {key: NamedVariant(*rest) for key, *rest in rows}

@@ -36,12 +36,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.parsing import whole
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, Names, code_key
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import arrays, containing, one_of
+from upbridge.store.sql import arrays, one_of
 
 #: What matching compares, of every shop.
 names: Subquery = select(
@@ -176,10 +175,6 @@ def matching(found: CTE, shop_id: ColumnElement[ShopId]) -> Update:
 
 
 # --- reading ------------------------------------------------------------------------------------------------
-
-
-#: No number of a product has more digits.
-_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,48 +352,6 @@ async def count_matches(tx: AsyncConnection, shop_id: ShopId) -> dict[Match, int
     """How many variants are matched in which way."""
     query = select(table.c.match, func.count()).where(table.c.shop_id == shop_id).group_by(table.c.match)
     return {Match(match): int(number) for match, number in await tx.execute(query)}
-
-
-@dataclass(frozen=True, slots=True)
-class NamedVariant:
-    """A variant as people know it."""
-
-    product_id: int
-    code: str | None
-    title: str | None
-
-
-async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int) -> list[NamedVariant]:
-    """Variants that *words* name: by their code, their key or the number of their product, then by their EAN or by
-    a part of their title, which may be typed without its accents."""
-    code, here = code_key(words), table.c.shop_id == shop_id
-    shown = (table.c.product_id, table.c.code, table.c.title, table.c.title_sorted)
-    number = whole(words, longest=_LONGEST_ID)
-    named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
-    by_code = select(*shown, literal(0).label("place")).where(here, named)
-    part = containing(table.c.title_folded, words)
-    by_title = (
-        select(*shown, literal(1))
-        .where(here, or_(part, table.c.ean_key == code), named.is_not(true()))
-        .order_by(table.c.title_sorted, table.c.code)
-        .limit(most)
-    )
-    found = union_all(by_code, by_title.subquery("by_title").select()).subquery("found")
-    query = select(found.c.product_id, found.c.code, found.c.title)
-    rows = await tx.execute(query.order_by(found.c.place, found.c.title_sorted, found.c.code).limit(most))
-    return [NamedVariant(*row) for row in rows]
-
-
-def keys_titled(shop_id: ShopId, words: str) -> Select[str]:
-    """The keys of the variants that have *words* in their title, with or without their accents."""
-    return select(table.c.key).where(table.c.shop_id == shop_id, containing(table.c.title_folded, words))
-
-
-async def named_by(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, NamedVariant]:
-    """What these variants are called, by key; those that are not known are left out."""
-    shown = (table.c.key, table.c.product_id, table.c.code, table.c.title)
-    rows = await tx.execute(select(*shown).where(table.c.shop_id == shop_id, one_of(table.c.key, keys)))
-    return {key: NamedVariant(*rest) for key, *rest in rows}
 
 
 # --- the match report ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from upbridge.store import (
     documents,
     link_queries,
     problem_queries,
-    variants,
+    variant_queries,
 )
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
@@ -112,7 +112,7 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Co
 
 
 async def _products(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
-    found = await variants.search(tx, shop_id, wanted, most=MOST)
+    found = await variant_queries.search(tx, shop_id, wanted, most=MOST)
     return [Hit("product", str(one.product_id), one.title or "", one.code) for one in found]
 
 

@@ -10,9 +10,9 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import PerMarket
 from upbridge.operations.resolve_problem import READ_AGAIN
-from upbridge.store import change_queries, document_queries, orders, problem_queries, variants
+from upbridge.store import change_queries, document_queries, orders, problem_queries, variant_queries
 from upbridge.store.problem_queries import ListedCause, ListedProblem, Wanted
-from upbridge.store.variants import NamedVariant
+from upbridge.store.variant_queries import NamedVariant
 from upbridge.systems.base import Systems
 
 #: Problems on one page.
@@ -76,12 +76,12 @@ async def problems_of(engine: AsyncEngine, shop: Shop, wanted: Wanted, *, page: 
             handled = await problem_queries.problems_listed(tx, shop.id, wanted, offset=offset, limit=PAGE)
             count = await problem_queries.count_listed(tx, shop.id, wanted)
             return ProblemsView(count, (), tuple(handled), await known_of(tx, shop, handled))
-        causes = await problem_queries.causes_listed(tx, shop.id, wanted, each=EACH)
-        if len(causes) == 1:
-            shown = await problem_queries.problems_listed(tx, shop.id, wanted, offset=offset, limit=PAGE)
-        else:
-            numbers = [number for cause in causes[:DETAILED] for number in cause.numbers]
-            shown = await problem_queries.of_numbers(tx, shop.id, numbers)
+        causes = await problem_queries.causes_listed(tx, shop.id, wanted, each=PAGE, offset=offset)
+        if len(causes) > 1 and offset:  # there was one when the page before it was shown
+            causes = await problem_queries.causes_listed(tx, shop.id, wanted, each=EACH)
+        each = PAGE if len(causes) == 1 else EACH
+        numbers = [number for cause in causes[:DETAILED] for number in cause.numbers[:each]]
+        shown = await problem_queries.of_numbers(tx, shop.id, numbers)
         known = await known_of(tx, shop, shown)
     groups = tuple(Group(cause, tuple(one for one in shown if is_of(one, cause))) for cause in causes)
     return ProblemsView(sum(cause.number for cause in causes), groups, (), known)
@@ -100,7 +100,7 @@ async def known_of(tx: AsyncConnection, shop: Shop, shown: Sequence[ListedProble
     kept = await orders.kept_of(tx, shop.id, sorted(numbers))
     addresses = {number: outline.admin_url for number, (outline, _) in kept.items() if outline is not None}
     return Known(
-        await variants.named_by(tx, shop.id, sorted(of_products | others)),
+        await variant_queries.named_by(tx, shop.id, sorted(of_products | others)),
         # An address of the shop, which a page may lead to only if it is one.
         {
             number: address
