@@ -63,13 +63,15 @@ def test_a_day_is_not_torn_apart_and_a_minus_is_no_hyphen(language: str) -> None
 GONE = {
     "cs": r"ruhý systém|ruhém systému|(odejde|odejdou) s[aá]m|\bzavře|nechali být|[Ss]klad z Uphance|zpozorn"
     r"|\bImport stojí|\bstát asi|[Zz]adrženo|odejdou samy|(tento|tomto|tomuto) záznam|\bCíl teď"
-    r"|(Uphance|Upp\.ai) [^.;„]{0,30}(odmítl|nedokázal)\b|[Vv]yřešeno ručně|\bPoslat znovu|30 dnů",
+    r"|(Uphance|Upp\.ai) [^.;„]{0,30}(odmítl|nedokázal)\b|[Vv]yřešeno ručně|\bPoslat znovu|30 dnů"
+    r"|vyžaduje vás\b|stojí tam|zapsané odeslání|[Zz]adat přihlášení znovu|Udělejte je tam",
     "sk": r"ruhý systém|ruhom systéme|(odíde|odídu) s[aá]m|problém zatvor|[Nn]emožno|pre zmenu|\bznovu\b"
     r"|\b[Ii]ba\b|najskôr|nechali tak|[Kk]roky k |spozorn|\bImport stojí|stáť asi"
     r"|(tento|tomto) záznam|\bCieľ teraz"
-    r"|(Uphance|Upp\.ai) [^.;„]{0,30}(odmietol|nedokázal)\b|[Vv]yriešené ručne|\bPoslať znova",
+    r"|(Uphance|Upp\.ai) [^.;„]{0,30}(odmietol|nedokázal)\b|[Vv]yriešené ručne|\bPoslať znova"
+    r"|vyžaduje vás\b|zapísané odoslanie|[Zz]adať prihlásenie znova|zapísať odoslanie|iný tarif",
     "en": r"go(es)? by (it|them)sel|\b[Cc]ured?\b|other system|stumbl|[\d}] %|becomes alert|\bhits?\b|\""
-    r"|this record|[Tt]he target",
+    r"|this record|[Tt]he target|close (this|the) problem|tax(es)? (it|them) otherwise|\bcanceled|administration",
 }
 
 

@@ -290,7 +290,7 @@ async def test_the_summary_of_a_day_counts_orders_and_names_what_waits(here: Pos
     plain = here.sent[0].body("plain")
     assert "3 objednávky přijaté v e\u2011shopu" in plain
     assert "2 objednávky předané do Uphance" in plain
-    assert "U 1 objednávky zapsané odeslání v e\u2011shopu" in plain
+    assert "1 zásilka zapsaná do e\u2011shopu" in plain
     assert "Není jasný kanál Uphance" in plain
 
 
