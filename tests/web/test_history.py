@@ -86,6 +86,30 @@ async def test_a_long_history_is_paged_to_its_end(
     assert f'href="{home}history?before=' not in second
 
 
+async def test_an_order_that_a_line_names_leads_to_its_page_and_a_day_is_written_as_people_do(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    about = {"kind": "order", "target": "uphance"}
+    entries = [
+        NewEntry(What.SENT_AGAIN, "O-1", details={"kind": "order", "count": 1}),
+        NewEntry(What.SENT_AGAIN, "2026-11-28", details={"kind": "order", "count": 7}),
+        NewEntry(What.SENT_AGAIN, "P-4", details={"kind": "product", "count": 1}),
+        NewEntry(What.PERSON_SHOWN, "O-2"),
+        NewEntry(What.HANDLED, "order.no_channel", details={**about, "entity": "O-3"}),
+        NewEntry(What.HANDLED, "order.no_channel", details={**about, "count": 5}),
+    ]
+    async with engine.begin() as tx:
+        await history.record(tx, shop_id, Way.CLI, entries, now=NOON)
+    home = await enter(shop_id, "cs")
+
+    page = await seen(browser, f"{home}history")
+
+    led = [one.split('"')[0] for one in page.split(f'href="{home}order?number=')[1:]]
+    assert sorted(led) == ["O-1", "O-2", "O-3"]
+    assert "28.\u00a011.\u00a02026 (7)" in page
+
+
 @pytest.mark.parametrize("query", ["before=-1", "before=x", "run=x", "run=" + "9" * 30, "run=0", "before=%00"])
 async def test_a_place_that_there_is_not_is_answered_by_the_newest(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, query: str

@@ -21,13 +21,14 @@ _DAY = re.compile(r"(\d{1,2})\s*[./]\s*(\d{1,2})\s*[./]\s*(\d{4})(?:[\s,]+(\d{1,
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A thing that is wrong, in words: what it is, and what to do: follow *page*, or press the button of *form*.
-    *colour* is that of its light."""
+    *colour* is that of its light; *order* the number that the words name, if they are about one order."""
 
     words: str
     colour: str
     action: str = ""
     page: str | None = None
     form: str | None = None
+    order: str | None = None
 
 
 #: The colour of each light: the last part of its word's key, and its class.
@@ -129,7 +130,8 @@ def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
     if one.number == 1 and _OF_A_VARIANT not in about.params:
         named = about.kind in {"order", "shipment"} and about.entity != about.key
         words = problem_words(about, texts, systems)
-        return Notice(f"{about.entity}: {words}" if named else words, "warn", action, page)
+        order = about.entity if named else None
+        return Notice(f"{order}: {words}" if order else words, "warn", action, page, order=order)
     size = size_words(about.kind, one.number, texts)
     words = texts.get("ui.news.cause", cause=cause_words(about.key, texts), size=size, at=one.first)
     return Notice(words, "warn", action, page)

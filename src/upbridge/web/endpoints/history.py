@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -22,6 +22,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 _LONGEST_ID = 18
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00\Z")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 #: What has a cause of problems as its subject.
 _ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.TAKEN_BACK, What.APPROVED, What.DECLINED})
 #: What has a system as its subject.
@@ -39,7 +40,8 @@ _ABOUT_SYSTEMS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry in words. *run*: the stock run whose numbers can be looked at."""
+    """An entry in words. *run*: the stock run whose numbers can be looked at; *order*: the number that the words
+    name, if they are about one order."""
 
     at: datetime
     what: str
@@ -47,6 +49,7 @@ class Line:
     new: str
     way: str
     run: int | None = None
+    order: str | None = None
 
 
 @router.get("/history")
@@ -80,7 +83,19 @@ def in_words(entry: Entry, texts: Texts, systems: Systems) -> Line:
         new,
         way,
         run=entry.id if what is What.STOCK else None,
+        order=_order_of(what, entry),
     )
+
+
+def _order_of(what: What, entry: Entry) -> str | None:
+    """The number of the one order that *entry* is about."""
+    if what is What.PERSON_SHOWN:
+        return entry.subject
+    if entry.details.get("kind") not in {"order", "shipment"}:
+        return None
+    if what is What.SENT_AGAIN:
+        return None if _DAY.fullmatch(entry.subject) else entry.subject
+    return str(entry.details["entity"]) if "entity" in entry.details else None
 
 
 def _about(what: What, entry: Entry, texts: Texts, systems: Systems) -> Mapping[str, Any]:
@@ -96,9 +111,9 @@ def _about(what: What, entry: Entry, texts: Texts, systems: Systems) -> Mapping[
         # Many at once are one line, which says how many.
         entity = details.get("entity") or size_words(details.get("kind", ""), details.get("count", 0), texts)
         return {"cause": cause_words(entry.subject, texts), "entity": entity, **about}
-    at = details.get("at")
+    at, day = details.get("at"), _DAY.fullmatch(entry.subject)
     return {
-        "subject": entry.subject,
+        "subject": texts.full_day(date.fromisoformat(entry.subject)) if day else entry.subject,
         "number": details.get("count", 0),
         "at": datetime.fromisoformat(at) if at else None,
         "written": details.get("written", 0),
