@@ -1,12 +1,12 @@
 """Any answer of Upgates: an entity is read or refused with a reason, and what was read can be stored."""
 
-import copy
 import json
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.junk import JUNK, places, with_junk
 from tests.support.upgates import (
     CONFIG,
     LANGUAGES,
@@ -27,16 +27,6 @@ from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, plan
 
-JUNK = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(-1e30, 1e30).filter(lambda number: not 0 < abs(number) < 1e-30)  # others end the whole answer
-    | st.text(max_size=5)
-    | st.sampled_from(["1e400", "-1", "NaN", "9" * 40, "\ud800", "a\0b", "2024-13-01", "0000-00-00", -100, 1e30]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
 DISCOUNTS = {"code": "S", "discounts": [{"price": 1, "price_with_vat": 1, "price_without_vat": 1, "vat": 21}]}
 PRODUCT = raw_product(variants=[raw_variant(prices=[raw_prices()]), raw_variant(variant_id=5002, stock=3)])
 ORDER = raw_order(
@@ -58,20 +48,9 @@ FACTS = {
 }
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path to everything inside *value*."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, part in inside for found in [(*path, key), *places(part, (*path, key))]]
-
-
 def replaced(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
     """A copy of *value* with *junk* at *path*, as it comes out of the JSON of an answer."""
-    changed = copy.deepcopy(value)
-    target = changed
-    for key in path[:-1]:
-        target = target[key]
-    target[path[-1]] = junk
-    return decode(json.dumps(changed).encode())
+    return decode(json.dumps(with_junk(value, path, junk)).encode())
 
 
 @settings(max_examples=200)

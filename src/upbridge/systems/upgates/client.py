@@ -22,6 +22,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.accesses import Access
+from upbridge.systems.http.transport import HttpAnswer
 from upbridge.systems.platform import PAGE_SIZE, FactList, FactsRead, OrderFilter, Page, ProductFilter, Subscribed
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.errors import Unreadable
@@ -42,7 +43,8 @@ from upbridge.systems.upgates.payloads import (
     stock_body,
     stock_results,
 )
-from upbridge.systems.upgates.products import parse_product
+from upbridge.systems.upgates.product_pages import read_products
+from upbridge.systems.upgates.products import parse_product, read_product
 from upbridge.systems.upgates.shop_profile import (
     FACTS,
     parse_choice,
@@ -52,7 +54,7 @@ from upbridge.systems.upgates.shop_profile import (
     parse_status,
 )
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, reconcile_webhooks
-from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param
+from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param, object_of
 from upbridge.systems.upgates.url_policy import HostPolicy
 
 log = structlog.get_logger(__name__)
@@ -120,7 +122,11 @@ class UpgatesClient:
         )
         self._shop_id = account.shop_id
         self._watches = {name for name, _ in _WATCHED.values() if (rights or {}).get(name) in _READABLE}
-        self._parse_product = partial(parse_product, prices_with_vat=prices_with_vat, limit_orders=limit_orders)
+        self._read_products = partial(
+            read_products,
+            parse=partial(parse_product, prices_with_vat=prices_with_vat, limit_orders=limit_orders),
+            read=partial(read_product, prices_with_vat=prices_with_vat, limit_orders=limit_orders),
+        )
 
     # --- the shop ---------------------------------------------------------------------------------------------
 
@@ -200,25 +206,23 @@ class UpgatesClient:
     ) -> Page[Product]:
         """One page of products, *size* of them (100 at most) where the server lets the caller choose."""
         params = {**product_params(filters or ProductFilter()), "current_page_items": size}
-        return await self._product_list(accesses.GET_PRODUCTS, self._parse_product, params, page, purpose)
+        return await self._product_list(accesses.GET_PRODUCTS, self._read_products, params, page, purpose)
 
     async def products_by_ids(self, ids: Iterable[int], *, purpose: Purpose) -> Page[Product]:
         """The products with these *ids*, complete; those that are missing do not exist any more."""
-        return await self._by_ids(accesses.GET_PRODUCTS, self._parse_product, ids, purpose)
+        return await self._by_ids(accesses.GET_PRODUCTS, self._read_products, ids, purpose)
 
     async def product_parameters(
         self, ids: Iterable[int], *, language: str | None = None, purpose: Purpose
     ) -> Page[Parameters]:
         """The parameters of the variants of the products with these *ids*, one mapping per product."""
-        parse = partial(parse_parameters, language=language)
-        return await self._by_ids(accesses.GET_PRODUCT_PARAMETERS, parse, ids, purpose)
+        return await self._by_ids(accesses.GET_PRODUCT_PARAMETERS, _parameters(language), ids, purpose)
 
     async def parameter_names(self, *, language: str | None = None, purpose: Purpose) -> tuple[str, ...] | None:
         """Names of the parameters that tell variants apart, those that most have first, as the first page of
         products has them; None if it cannot be read now: nothing waits for it."""
-        parse = partial(parse_parameters, language=language)
         try:
-            page = await self._product_list(accesses.GET_PRODUCT_PARAMETERS, parse, {}, 1, purpose)
+            page = await self._product_list(accesses.GET_PRODUCT_PARAMETERS, _parameters(language), {}, 1, purpose)
         except (Rejected, Unreachable, RightRefused) as error:
             log.warning("list_not_read", shop_id=str(self._shop_id), lists=["parameters"], error=str(error))
             return None
@@ -226,18 +230,23 @@ class UpgatesClient:
         return tuple(name for name, _ in Counter(worn).most_common(_MOST_PARAMETERS))
 
     async def _by_ids(
-        self, access: Access, parse: Callable[[Raw], T], ids: Iterable[int], purpose: Purpose
+        self, access: Access, read: Callable[[HttpAnswer, int], Page[T]], ids: Iterable[int], purpose: Purpose
     ) -> Page[T]:
         async def one_page(chunk: Sequence[str], page: int) -> Page[T]:
-            return await self._product_list(access, parse, {"product_ids": chunk}, page, purpose)
+            return await self._product_list(access, read, {"product_ids": chunk}, page, purpose)
 
         return await complete(one_page, [str(number) for number in ids], access)
 
     async def _product_list(
-        self, access: Access, parse: Callable[[Raw], T], params: Mapping[str, Param], page: int, purpose: Purpose
+        self,
+        access: Access,
+        read: Callable[[HttpAnswer, int], Page[T]],
+        params: Mapping[str, Param],
+        page: int,
+        purpose: Purpose,
     ) -> Page[T]:
         asked = {"current_page_items": PAGE_SIZE, **params, "page": page}
-        return page_of(await self._calls.call(access, purpose=purpose, params=asked), "products", parse, page)
+        return read(await self._calls.answer(access, purpose=purpose, params=asked), page)
 
     # --- orders -----------------------------------------------------------------------------------------------
 
@@ -367,6 +376,11 @@ class UpgatesClient:
         for webhook_id in ids:
             with suppress(Missing):
                 await self._calls.call(accesses.DELETE_WEBHOOK, purpose=purpose, path={"id": webhook_id})
+
+
+def _parameters(language: str | None) -> Callable[[HttpAnswer, int], Page[Parameters]]:
+    parse = partial(parse_parameters, language=language)
+    return lambda answer, page: page_of(object_of(answer), "products", parse, page)
 
 
 def _sound(parse: Callable[[W], T], raw: W) -> T:

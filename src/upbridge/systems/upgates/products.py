@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
+import msgspec
 from pydantic import BeforeValidator
 
 from upbridge.core.parsing import array
@@ -16,6 +17,7 @@ from upbridge.core.parsing import key_of as key_or_none
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.unread import Unread
 from upbridge.domain.variant_key import product_key, variant_key
+from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
@@ -35,6 +37,14 @@ from upbridge.systems.upgates.fields import (
     read_tolerantly,
     required,
 )
+from upbridge.systems.upgates.product_wire import (
+    Listed,
+    Picture,
+    Prices,
+    Untidy,
+    WireProduct,
+    tidy,
+)
 
 
 class _Description(Wire):
@@ -46,9 +56,6 @@ class _Description(Wire):
 
 
 class _Listed(Wire):
-    """One price list's entry. The two final prices are in the answers of 2024 and in the blueprint of 2025, but
-    the OpenAPI of 2026 does not list them."""
-
     name: Words = None
     price_original: Amount = None
     product_discount: Amount = None
@@ -56,16 +63,6 @@ class _Listed(Wire):
     price_sale: Amount = None
     price_with_vat: Amount = None
     price_without_vat: Amount = None
-
-    @property
-    def own(self) -> bool:
-        """Whether a price is stated here, rather than inherited."""
-        return not (
-            self.price_with_vat is None
-            and self.price_without_vat is None
-            and self.price_original is None
-            and self.price_sale is None
-        )
 
 
 class _Prices(Wire):
@@ -160,7 +157,7 @@ _PARTS_BELOW = {
     "variants.prices": "prices",
 }
 
-_Entries: TypeAlias = dict[tuple[str, str], tuple[_Listed, _Prices]]
+_Entries: TypeAlias = dict[tuple[str, str], tuple[Listed, Prices]]
 
 
 def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str | None = None) -> Product:
@@ -182,7 +179,28 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str |
     say so itself.
     """
     key = key_of(raw, "product_id", "code")
-    wire, found = read_tolerantly(_Product, raw, key, _part_of)
+    read, found = read_tolerantly(_Product, raw, key, _part_of)
+    wire = msgspec.convert(read, WireProduct, from_attributes=True)
+    return _product(wire, found, key, prices_with_vat=prices_with_vat, limit_orders=limit_orders)
+
+
+def read_product(raw: msgspec.Raw, *, prices_with_vat: bool = True, limit_orders: str | None = None) -> Product:
+    """The same from what was sent, and was measured. Raises `Unreadable`, and `ValueError` where it is no JSON."""
+    try:
+        wire = tidy(raw)
+    except Untidy:
+        return parse_product(decode(bytes(raw)), prices_with_vat=prices_with_vat, limit_orders=limit_orders)
+    return _product(wire, {}, str(wire.product_id), prices_with_vat=prices_with_vat, limit_orders=limit_orders)
+
+
+def _product(
+    wire: WireProduct,
+    found: dict[tuple[str | int, ...], str],
+    key: str,
+    *,
+    prices_with_vat: bool,
+    limit_orders: str | None,
+) -> Product:
     product_id = required(wire.product_id, key, "product_id")
     if wire.variants_exists_yn and not wire.variants:
         raise Unreadable(key, "variants is empty although variants_exists_yn is true")
@@ -208,7 +226,7 @@ def _part_of(field: str) -> str | None:
     return below or _PARTS.get(field)
 
 
-def _unread(wire: _Product, found: dict[tuple[str | int, ...], str], key: str) -> Iterator[Unread]:
+def _unread(wire: WireProduct, found: dict[tuple[str | int, ...], str], key: str) -> Iterator[Unread]:
     """What of *found* some target can do without; raises `Unreadable` if there may be variants."""
     for place, part in found.items():
         if part == "unless":
@@ -229,9 +247,9 @@ def _unread(wire: _Product, found: dict[tuple[str | int, ...], str], key: str) -
             yield Unread(part="texts", place=path("descriptions", number, "language"))
 
 
-def _without_language(wire: _Product) -> Iterator[Unread]:
+def _without_language(wire: WireProduct) -> Iterator[Unread]:
     """Rows of prices that do not say which language they are for."""
-    lists: list[tuple[tuple[str | int, ...], tuple[_Prices, ...]]] = [(("prices",), wire.prices)]
+    lists: list[tuple[tuple[str | int, ...], tuple[Prices, ...]]] = [(("prices",), wire.prices)]
     lists += [(("variants", number, "prices"), variant.prices) for number, variant in enumerate(wire.variants)]
     for where, rows in lists:
         for number, row in enumerate(rows):
@@ -239,7 +257,7 @@ def _without_language(wire: _Product) -> Iterator[Unread]:
                 yield Unread(part="prices.", place=path(*where, number, "language"))
 
 
-def _language_at(wire: _Product, place: tuple[str | int, ...]) -> str:
+def _language_at(wire: WireProduct, place: tuple[str | int, ...]) -> str:
     """The language of the price at *place*; empty where that is not known either, so that it may be any."""
     at, rows = (1, wire.prices)
     if place[0] == "variants" and isinstance(place[1], int):
@@ -248,11 +266,11 @@ def _language_at(wire: _Product, place: tuple[str | int, ...]) -> str:
     return (row.language if row else None) or ""
 
 
-def _active(wire: _Product) -> bool:
+def _active(wire: WireProduct) -> bool:
     return wire.active_yn is not False and wire.archived_yn is not True
 
 
-def _texts(wire: _Product) -> Iterator[Text]:
+def _texts(wire: WireProduct) -> Iterator[Text]:
     for entry in wire.descriptions:
         if entry.language is not None:
             yield Text(
@@ -263,7 +281,7 @@ def _texts(wire: _Product) -> Iterator[Text]:
             )
 
 
-def _backorder(wire: _Product, inherited: str | None) -> bool | None:
+def _backorder(wire: WireProduct, inherited: str | None) -> bool | None:
     """Whether it can be ordered at stock 0, or None where neither the product nor the shop (*inherited*) says so.
 
     `limit_orders` (0 off, 1 on, "sale" during a sale only) limits orders to what is in stock
@@ -278,7 +296,7 @@ def _backorder(wire: _Product, inherited: str | None) -> bool | None:
             return limited == "0"
 
 
-def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> Iterator[Variant]:
+def _variants(wire: WireProduct, product_id: int, key: str, *, with_vat: bool) -> Iterator[Variant]:
     sellable = wire.can_add_to_basket_yn is not False
     listed = _entries(wire.prices)
     prices = tuple(_priced(listed, {}, wire.prices, (), with_vat=with_vat))
@@ -296,12 +314,14 @@ def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> I
             image=picture,
             prices=prices,
         )
+    shared: dict[int, tuple[Price, ...]] = {}
     for place, own in enumerate(wire.variants):
         variant_id = required(own.variant_id, key, "variants", place, "variant_id")
         priced = prices
-        if own.prices:
+        if own.prices and (priced := shared.get(id(own.prices), ())) == ():
             overrides = _entries(own.prices)
             priced = tuple(_priced(listed, overrides, wire.prices, own.prices, with_vat=with_vat))
+            shared[id(own.prices)] = priced
         yield Variant(
             id=variant_key(variant_id),
             product_id=product_id,
@@ -322,7 +342,7 @@ def _ean(written: str | None) -> str | None:
     return written.strip() if written else None
 
 
-def _picture(images: Iterable[_Image]) -> str | None:
+def _picture(images: Iterable[Picture]) -> str | None:
     """The main image, else the first by position."""
     shown = [image for image in images if image.url]
     first = min(
@@ -333,7 +353,7 @@ def _picture(images: Iterable[_Image]) -> str | None:
     return first.url if first else None
 
 
-def _entries(rows: Iterable[_Prices]) -> _Entries:
+def _entries(rows: Iterable[Prices]) -> _Entries:
     """Price list entries by language and list; a list without a name is the default one."""
     found: _Entries = {}
     for row in rows:
@@ -343,7 +363,7 @@ def _entries(rows: Iterable[_Prices]) -> _Entries:
 
 
 def _priced(
-    product: _Entries, variant: _Entries, rows: Iterable[_Prices], own_rows: Iterable[_Prices], *, with_vat: bool
+    product: _Entries, variant: _Entries, rows: Iterable[Prices], own_rows: Iterable[Prices], *, with_vat: bool
 ) -> Iterator[Price]:
     """The prices that hold: the variant's own where it states one, else the product's."""
     inherited = {row.language: row for row in reversed(tuple(rows))}
@@ -374,7 +394,7 @@ def _priced(
         )
 
 
-def _final(entry: _Listed, vat: Decimal | None, *, stored_with_vat: bool) -> tuple[Decimal | None, Decimal | None]:
+def _final(entry: Listed, vat: Decimal | None, *, stored_with_vat: bool) -> tuple[Decimal | None, Decimal | None]:
     """The final price with and without VAT; what is absent is computed where that is possible."""
     final, final_net = entry.price_with_vat, entry.price_without_vat
     if final is None and final_net is None:

@@ -103,6 +103,18 @@ class Calls:
         body: Json | None = None,
     ) -> Json:
         """Make the call *access* and return the JSON object it answers. Lists in *params* are joined by `;`."""
+        return object_of(await self.answer(access, purpose=purpose, path=path, params=params, body=body))
+
+    async def answer(
+        self,
+        access: Access,
+        *,
+        purpose: Purpose,
+        path: Mapping[str, str | int] | None = None,
+        params: Mapping[str, Param] | None = None,
+        body: Json | None = None,
+    ) -> HttpAnswer:
+        """The same, with the answer as it came."""
         where = access.path.format(**{name: _segment(value) for name, value in (path or {}).items()})
         query = {name: _written(value) for name, value in (params or {}).items() if value is not None}
         content = None if body is None else canonical(body)
@@ -112,7 +124,7 @@ class Calls:
             answer = await self._paid(access, where, query, content, purpose)
         if not answer.accepted:
             raise error_of(answer, now=self._clock(), pause=_PAUSE)
-        return _object(answer)
+        return answer
 
     async def _paid(
         self, access: Access, where: str, query: Mapping[str, str], content: bytes | None, purpose: Purpose
@@ -148,7 +160,7 @@ class Calls:
 
     async def _move(self, access: Access, answer: HttpAnswer) -> None:
         """The shop lives elsewhere: check the new address, have it stored, use it from now on (R55)."""
-        address = _object(answer).get("api_url")
+        address = object_of(answer).get("api_url")
         try:
             api_url = self._policy.check(address if isinstance(address, str) else "")
         except BadRequest as error:
@@ -171,7 +183,8 @@ def _response(answer: HttpAnswer) -> Response:
     )
 
 
-def _object(answer: HttpAnswer) -> Json:
+def object_of(answer: HttpAnswer) -> Json:
+    """The JSON object that *answer* is. Raises `Unreachable` if it is none."""
     found = answer.json()
     if not isinstance(found, dict):
         raise Unreachable(f"{answer.operation}: the answer is not a JSON object")
