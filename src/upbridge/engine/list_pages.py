@@ -104,7 +104,9 @@ class ListPages:
                 await self._end(tx, shop, run, onwards, now=now)
             return news
 
-        await wake_targets(self.wake, shop, feeds, await stored(self.engine, read, plan, settle))
+        news = await stored(self.engine, read, plan, settle)
+        if change.purpose is not Purpose.IMPORT:  # the sweep finds what pages of an import bring, some together
+            await wake_targets(self.wake, shop, feeds, news)
 
     async def _under_way(self, shop: Shop, change: Change) -> tuple[Run, AnyWalk] | None:
         """The run that wants this page now, and its walk; None if it is paused, over or gone."""

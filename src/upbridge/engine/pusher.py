@@ -61,8 +61,8 @@ class Pusher:
         *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in
         seconds.
         """
-        deadline = monotonic() + SLICE_SECONDS
-        while monotonic() < deadline:
+        deadline, goes_on = monotonic() + SLICE_SECONDS, True
+        while goes_on and monotonic() < deadline:
             shop = await self.shops.get(lane.shop_id)
             if shop.state is not ShopState.ACTIVE:
                 return False
@@ -102,7 +102,8 @@ class Pusher:
             if passage.failed and passage.below == EVERYTHING:  # else what is less urgent than these stays blocked
                 async with self.engine.begin() as tx:
                     await lane_rows.unblock(tx, lane)
-        return True
+            goes_on = _goes_on(claimed.documents)
+        return goes_on
 
     async def _stop(self, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
         now = self.clock()
@@ -166,6 +167,12 @@ class Pusher:
                     case Delivered():
                         pass
         _report(lane, outcomes)
+
+
+def _goes_on(sent: Sequence[Document]) -> bool:
+    """Whether to look at once for more. What the first import brings comes page by page: until the sweep looks
+    again, some pages have come together, and share a call."""
+    return len(sent) == BATCH or any(document.since is not None for document in sent)
 
 
 async def _release_claimed(engine: AsyncEngine, lane: Lane) -> None:
