@@ -130,8 +130,13 @@ async def test_what_came_after_the_page_was_shown_is_not_handled_with_the_rest(
     whole = await hidden_fields(browser, f"{home}problems", "problems/retry")
     await insert_rows(engine, problem_row(shop_id, "A3"))
 
+    asked = await browser.post(f"{home}problems/by-hand", data={**whole, "all": "yes"})
+    [file] = re.findall(r'href="([^"]+)" data-file', html.unescape(asked.text))
+    listed = (await browser.get(file)).text.splitlines()
     answer = await browser.post(f"{home}problems/by-hand", data={**whole, "all": "yes", "sure": "yes"})
 
+    assert EN.get("ui.problems.lasts") in listed[0]
+    assert sorted(line.split(";")[0] for line in listed[1:]) == ['"A1"', '"A2"']
     assert said_by(answer).endswith("said=by_hand&n=2")
     assert await states(engine, shop_id) == {"A3": "parked"}
 

@@ -130,12 +130,14 @@ async def largest_causes(
 class Wanted:
     """Which problems are looked for: open ones, or those that a person *handled*; of one *cause* (key, target,
     kind); with *words* in what they say or in the name of what they are about, or of a cause whose key is among
-    *called*: its name has the words."""
+    *called*: its name has the words. None after the number *newest*: who treats a whole cause saw a page, and
+    newer ones were not on it."""
 
     words: str = ""
     called: Collection[str] = ()
     cause: tuple[str, str, str] | None = None
     handled: bool = False
+    newest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ def _listed(row: Sequence[Any]) -> ListedProblem:
 
 def _wanted(shop_id: ShopId, wanted: Wanted) -> list[ColumnElement[bool]]:
     here = [table.c.shop_id == shop_id, ~_not_dismissed() if wanted.handled else _not_dismissed()]
+    if wanted.newest is not None:
+        here.append(table.c.id <= wanted.newest)
     if wanted.cause is not None:
         here += [column == value for column, value in zip(_CAUSE, wanted.cause, strict=True)]
     if wanted.words:
@@ -245,14 +249,9 @@ async def of_numbers(
     return [_listed(row) for row in await tx.execute(query.order_by(table.c.id.desc()))]
 
 
-async def numbers_of(
-    tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, newest: int | None, limit: int
-) -> list[int]:
-    """The numbers of what is *wanted*, the oldest first; none after *newest*: who treats a whole cause saw a page,
-    and newer ones were not on it."""
+async def numbers_of(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, limit: int) -> list[int]:
+    """The numbers of what is *wanted*, the oldest first."""
     query = select(table.c.id).where(*_wanted(shop_id, wanted)).order_by(table.c.id).limit(limit)
-    if newest is not None:
-        query = query.where(table.c.id <= newest)
     return list(await tx.scalars(query))
 
 

@@ -36,7 +36,7 @@ AT_ONCE, MOST = 500, 10_000
 #: A file is read in portions of so many problems.
 _PORTION = 500
 _LONGEST, _LONGEST_NUMBER = 100, 6
-_FIELDS = ("q", "key", "target", "kind", "state", "page")
+_FIELDS = ("q", "key", "target", "kind", "newest", "state", "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def export(here: Session) -> Response:
 
 
 async def _file(here: PageContext, wanted: Wanted, portion: list[list[object]]) -> AsyncIterator[bytes]:
-    names = ("what", "cause", "why", "system", "since", "handled_at", "in_shop")
+    names = ("what", "cause", "why", "system", "lasts", "handled_at", "in_shop")
     yield MARK + rows([[here.texts.get(f"ui.problems.{name}") for name in names]])
     offset = 0
     while portion:
@@ -159,12 +159,15 @@ async def _sure(
     every = bool(one(form, "all"))
     names = ("key", "target", "kind", "newest", "q") if every else ()
     again = [(name, one(form, name)) for name in names if one(form, name)]
+    asked = _asked(here, {name: one(form, name) for name in _FIELDS})
     again += [("all", "yes")] if every else [("id", str(number)) for number in chosen]
     return await here.page(
         "problems",
         template="problems_sure",
         count=len(chosen),
         listed=listed,
+        # Those that were ticked are all on this page.
+        file=asked.address(file=True) if every else None,
         again=[*again, ("back", one(form, "back"))],
         back=f"problems?{urlencode(_kept(form))}",
     )
@@ -201,7 +204,7 @@ async def _treat(
 async def _chosen(here: PageContext, form: Mapping[str, list[str]]) -> list[int]:
     """The numbers of the problems that the form means: the one whose button was pressed, a whole cause, or those
     that are ticked."""
-    newest, only = _number(one(form, "newest")), _number(one(form, "only"))
+    only, _ = _number(one(form, "only")), _number(one(form, "newest"))
     ticked = [number for typed in form.get("id", []) if (number := _number(typed.strip())) is not None]
     if only is not None:
         return [only]
@@ -211,7 +214,7 @@ async def _chosen(here: PageContext, form: Mapping[str, list[str]]) -> list[int]
     if asked.wanted.cause is None:
         raise BadRequest
     async with here.pages.engine.connect() as tx:
-        return await problem_queries.numbers_of(tx, here.shop.id, asked.wanted, newest=newest, limit=MOST)
+        return await problem_queries.numbers_of(tx, here.shop.id, asked.wanted, limit=MOST)
 
 
 def _number(typed: str) -> int | None:
@@ -242,6 +245,7 @@ def _asked(here: PageContext, query: Mapping[str, str]) -> Asked:
         called=_called(words, here.texts) if words else (),
         cause=(key, target, kind) if key else None,
         handled=typed["state"] == "handled",
+        newest=whole(typed["newest"]),
     )
     page = max(whole(typed["page"], longest=_LONGEST_NUMBER) or 1, 1)
     return Asked(wanted, {name: value for name, value in typed.items() if value}, page)
