@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +18,8 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
 from upbridge.store.gatherings import gather_until
-from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
+from upbridge.webhooks.connection_pool import InboxPool
+from upbridge.webhooks.inbox import DEADLINE, ENOUGH, Inbox, inbox_engine
 from upbridge.webhooks.parsing import ChangedKeys
 
 LIMIT = 0.5
@@ -89,6 +90,22 @@ async def accepted(store: Store, shop_id: ShopId) -> None:
             continue
 
 
+class Gate(InboxPool):
+    """Connections that wait for their turn."""
+
+    under_way = 0
+
+    def __init__(self, conninfo: str, **limits: float) -> None:
+        super().__init__(conninfo, **limits)
+        self.opened = asyncio.Event()
+
+    async def value(self, query: bytes, values: Mapping[str, Any], *, patient: bool = False) -> Any:
+        """Wait, then run it."""
+        self.under_way += 1
+        await self.opened.wait()
+        return await super().value(query, values, patient=patient)
+
+
 class TestStoring:
     async def test_an_announced_deletion_is_remembered_whatever_else_is_said_of_the_thing(
         self, store: Store, rows: Rows, make_shop: MakeShop
@@ -146,6 +163,34 @@ class TestStoring:
         assert {row.shop_id for row in kept} == set(shop_ids)
         assert len({row.written for row in kept}) == 1
         assert {row.shop_id for row in await rows("SELECT shop_id FROM changes")} == set(shop_ids)
+
+    @pytest.mark.rule("R36", "R40")
+    async def test_a_few_wait_for_the_commit_under_way_and_many_go_beside_it(
+        self, database: Database, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_id, pool = await make_shop(), Gate(database.conninfo, statement_seconds=9, lock_seconds=9)
+        inbox = Inbox(pool, lambda: NOON, announce=lambda *_: None)
+        stored = []
+
+        async def come(*keys: int) -> int:
+            """Store a delivery of each key; how many statements are under way then."""
+            for key in keys:
+                hints = ChangedKeys({Kind.PRODUCT: [str(key)]}, records=1)
+                one = inbox.store(shop_id, source="upgates", event="Products.update", hints=hints)
+                stored.append(asyncio.create_task(one))
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return pool.under_way
+
+        assert [await come(0), await come(*range(1, ENOUGH)), await come(0)] == [1, 1, 2]
+        assert await come(*range(2 * ENOUGH)) == 2
+        pool.opened.set()
+        await asyncio.gather(*stored)
+
+        kept = await rows("SELECT xmin::text AS written FROM deliveries")
+        assert (len(kept), len({row.written for row in kept})) == (3 * ENOUGH + 1, 3)
+        assert len(await rows("SELECT FROM changes")) == 2 * ENOUGH
+        await pool.dispose()
 
     async def test_an_old_and_a_new_address_of_a_shop_may_name_the_same_thing_at_once(
         self, store: Store, rows: Rows, make_shop: MakeShop

@@ -6,10 +6,10 @@
                     └── not committed after DEADLINE ──► 503, even if it is committed later
 
 What comes while a statement is under way goes together in the next: a bulk edit, or a busy hour of many shops,
-costs few commits, and a single delivery does not wait. A shop whose rows are locked is written apart from the
-others, and so are large bodies: they keep no other shop waiting (docs/decisions/0008). Upgates treats a time-out
-as delivered, so a late answer loses the event: an answer never waits longer than `DEADLINE`, not even for a late
-attempt to be cancelled.
+costs few commits, and a single delivery does not wait. If much comes, the next goes beside the one under way. A
+shop whose rows are locked is written apart from the others, and so are large bodies: they keep no other shop
+waiting (docs/decisions/0008). Upgates treats a time-out as delivered, so a late answer loses the event: an answer
+never waits longer than `DEADLINE`, not even for a late attempt to be cancelled.
 """
 
 import asyncio
@@ -58,6 +58,10 @@ LONGEST = timedelta(hours=1, minutes=1)
 """No gathering lasts longer (`rate_limits.pace`): a later end is from a clock that was wrong, so it is over."""
 MOST = 64
 """Deliveries in one statement; and no more records than one delivery may have."""
+WRITERS = 2
+"""Statements for deliveries of all shops under way at once: web reads more while Postgres commits."""
+ENOUGH = 8
+"""Deliveries that are worth a statement beside one that is under way; fewer wait for its end."""
 
 FEW = 100
 """Records of a delivery that goes together with those of other shops; one with more takes the database long."""
@@ -201,9 +205,9 @@ class Inbox:
         self._clock = clock
         self._announce = announce
         self._waiting: list[tuple[_Line, _Delivery]] = []
-        self._writing = False
+        self._writing = 0
         self._apart: dict[_Line, list[_Delivery]] = {}
-        self._apart_at_once = asyncio.Semaphore(SIZE - 1)  # one connection is for all others
+        self._apart_at_once = asyncio.Semaphore(SIZE - WRITERS)  # the rest is for all others
         self._writers: set[asyncio.Task[None]] = set()
         self._together: dict[_Line, asyncio.Task[None]] = {}
         self.quotas = Quotas()
@@ -275,8 +279,8 @@ class Inbox:
             self._write_apart(line, [delivery])
         else:
             self._waiting.append((line, delivery))
-            if not self._writing:
-                self._writing = True
+            if not self._writing or (self._writing < WRITERS and len(self._waiting) >= ENOUGH):
+                self._writing += 1
                 self._start(self._write())
 
     def _start(self, writer: Coroutine[Any, Any, None]) -> None:
@@ -285,9 +289,9 @@ class Inbox:
         task.add_done_callback(self._writers.discard)
 
     async def _write(self) -> None:
-        """Store what waits, and what comes meanwhile, until nothing does."""
+        """Store what waits, and what comes meanwhile, until nothing does or it can wait for another writer."""
         try:
-            while lines := self._take():
+            while (self._writing == 1 or len(self._waiting) >= ENOUGH) and (lines := self._take()):
                 try:
                     await self._put(lines)
                 except (psycopg.Error, OSError) as error:
@@ -300,7 +304,7 @@ class Inbox:
                         self._write_apart(line, [*batch, *(one for other, one in self._waiting if other == line)])
                     self._waiting = [(line, one) for line, one in self._waiting if line not in lines]
         finally:
-            self._writing = False
+            self._writing -= 1
 
     def _take(self) -> dict[_Line, list[_Delivery]]:
         """The oldest that still wait for an answer, as many as fit into one statement."""
