@@ -12,6 +12,7 @@ from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Names, match_one_to_one
 from upbridge.store import schema, sku_matching
+from upbridge.store.variants import keyed
 
 #: Few enough to clash; some differ only in what does not count.
 CODES = st.sampled_from([None, None, " ", "a", "A ", "a\N{ZERO WIDTH SPACE}", "b", "č", "c\N{COMBINING CARON}"])
@@ -25,7 +26,7 @@ Step = tuple[int, Sequence[Names]]
 async def write_product(tx: AsyncConnection, shop_id: ShopId, product: int, variants: dict[str, Names]) -> None:
     """A product as it is read again, and the matches with it."""
     await sku_matching.lock_matching(tx, shop_id)
-    before = await sku_matching.keys_of(tx, shop_id, [product])
+    called = await keyed(tx, shop_id, [product])
     await tx.execute(
         text("DELETE FROM variants WHERE shop_id = :shop AND product_id = :product"),
         {"shop": shop_id, "product": product},
@@ -45,7 +46,9 @@ async def write_product(tx: AsyncConnection, shop_id: ShopId, product: int, vari
     ]
     if rows:
         await tx.execute(insert(schema.variants), rows)
-    await sku_matching.rematch(tx, shop_id, [product], before)
+    called += await keyed(tx, shop_id, [product])
+    names = sku_matching.Keys.of((one.code, one.ean) for one in called)
+    await sku_matching.rematch(tx, shop_id, [product], names)
 
 
 async def write_skus(tx: AsyncConnection, shop_id: ShopId, skus: dict[int, Names]) -> None:

@@ -16,6 +16,7 @@ from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
 from upbridge.engine.second_look import Weighed, weigh
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
+from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import MappingContext, Target
 
 #: Which kind of change reads an entity by its key.
@@ -63,9 +64,10 @@ class Planning:
         )
         return weighed, settled
 
-    async def feeds_of(self, shop: Shop) -> Feeds:
-        """The connected targets of *shop*."""
-        rows = await self.connected.target_connections(shop)
+    async def feeds_of(self, shop: Shop, rows: Mapping[str, ConnectionRow] | None = None) -> Feeds:
+        """The connected targets of *shop*; *rows* are its connections, where they have just been read."""
+        if rows is None:
+            rows = await self.connected.target_connections(shop)
         return [
             (self.connected.targets[system], self.connected.context(shop, row)) for system, row in rows.items()
         ]

@@ -1,6 +1,6 @@
 """How a run through a list is read, page by page, and what follows when it has ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,8 +32,10 @@ from upbridge.engine.unknown_names import UnknownNames
 from upbridge.engine.unstorable import stored
 from upbridge.store import change_queries, changes, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
+from upbridge.store.connections import ConnectionRow
 from upbridge.store.runs import Run, RunPurpose, RunState, end_run, get_run
-from upbridge.systems.platform import Page
+from upbridge.store.session import reading
+from upbridge.systems.platform import Page, ShopApi
 
 log = structlog.get_logger(__name__)
 
@@ -67,12 +69,7 @@ class ListPages:
         run, walk = found
         client, asked_at = await self.shop_apis.of(shop), self.clock()
         try:
-            page: Page[Order] | Page[Product]
-            if isinstance(walk, PlaceWalk):
-                page = await ask_products(client, run, walk, purpose=change.purpose)
-                page = await with_shown_parameters(self.connected, shop, client, page, purpose=change.purpose)
-            else:
-                page = await ask_orders(client, walk, purpose=change.purpose)
+            page, targets = await self._ask(shop, client, run, walk, change.purpose)
         except (Unreachable, Rejected) as error:
             if not goes_round(walk, change, error):
                 raise
@@ -80,10 +77,11 @@ class ListPages:
             if not walk.isolating:
                 raise
             return
-        shop = await self.names.informed(shop, page.items)
+        informed = await self.names.informed(shop, page.items, targets or {})
+        shop, targets = informed, targets if informed is shop else None
         read = read_of(run.kind, page)
         read, moved = await with_former_numbers(self.engine, shop, client, read, purpose=change.purpose)
-        feeds = await self.planning.feeds_of(shop)
+        feeds = await self.planning.feeds_of(shop, targets)
         now, told = self.clock(), {*moved, *deleted_in(page)}
         plan = partial(self.planning.plan, shop, feeds, told=told, priority=int(change.purpose), now=now)
 
@@ -93,6 +91,8 @@ class ListPages:
             before = await _known(tx, shop, run, read)
             weighed, settled = await plan(tx, read)
             news = settled.news
+            if run.purpose is RunPurpose.IMPORT:
+                before.update(weighed.known)
             await changes.done(tx, shop.id, PLATFORM, [change])
             keys = [entity.key for entity in read.entities]
             await changes.answered(tx, shop.id, PLATFORM, KINDS[run.kind], keys, asked_at=asked_at)
@@ -108,9 +108,27 @@ class ListPages:
         if change.purpose is not Purpose.IMPORT:  # the sweep finds what pages of an import bring, some together
             await wake_targets(self.wake, shop, feeds, news)
 
+    async def _ask(
+        self, shop: Shop, client: ShopApi, run: Run, walk: AnyWalk, purpose: Purpose
+    ) -> tuple[Page[Order] | Page[Product], Mapping[str, ConnectionRow] | None]:
+        """The page that *walk* asks for; of products also the systems that the shop feeds, as they stand behind
+        the last call."""
+        if not isinstance(walk, PlaceWalk):
+            return await ask_orders(client, walk, purpose=purpose), None
+        page = await ask_products(client, run, walk, purpose=purpose)
+        targets = await self.connected.target_connections(shop)
+        shown = await with_shown_parameters(self.connected.systems, shop, client, page, targets, purpose=purpose)
+        if shown is not page:
+            targets = await self.connected.target_connections(shop)
+        return shown, targets
+
     async def _under_way(self, shop: Shop, change: Change) -> tuple[Run, AnyWalk] | None:
         """The run that wants this page now, and its walk; None if it is paused, over or gone."""
         now = self.clock()
+        async with reading(self.engine) as plain:
+            run = await get_run(plain, PageKey.parse(change.key).run_id)
+        if run is not None and run.state is RunState.RUNNING and not (walk := walk_of(run)).ended:
+            return run, walk
         async with self.engine.begin() as tx:
             run = await get_run(tx, PageKey.parse(change.key).run_id)
             if run is not None and run.state is RunState.PAUSED:
@@ -178,14 +196,11 @@ def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:
 
 
 async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> set[str]:
-    """Those of the entities read that were known before, and so not missed: an import brings news to a new target
-    that was announced long ago. None for the other runs."""
-    if run.purpose is not RunPurpose.IMPORT:
+    """Those of the orders read that were known before, and so not missed: an import brings news to a new target
+    that was announced long ago. None for the other runs. Of products `Weighed.known` says it."""
+    if run.purpose is not RunPurpose.IMPORT or read.kind != "order":
         return set()
-    keys = [entity.key for entity in read.entities]
-    if read.kind == "order":
-        return await orders.known(tx, shop.id, keys)
-    return {str(one.product_id) for one in await variants.copied(tx, shop.id, [int(key) for key in keys])}
+    return await orders.known(tx, shop.id, [entity.key for entity in read.entities])
 
 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:

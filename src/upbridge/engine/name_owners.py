@@ -3,11 +3,11 @@
     product read ──names before and after──► what it took or gave up ──► other products with it: read again
                                      └──► who bears each of its names first ──► the mapping
 
-The copy of the catalogue (`variants`) has the names: two statements per batch and sort of name, for any size of
+The copy of the catalogue (`variants`) has the names: one statement per batch and sort of name, for any size of
 batch. The caller holds the lock of `sku_matching.lock_matching`, so that no other worker changes a name meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,11 +29,9 @@ class Shared:
     stirred: frozenset[str]
 
 
-async def names_of(
-    tx: AsyncConnection, shop_id: ShopId, by: UniqueName, products: Sequence[int]
-) -> frozenset[tuple[str, str]]:
-    """(variant, key of its name) of what these products offer, as the copy stands."""
-    return frozenset((found.key, found.name) for found in await variants.offered_by(tx, shop_id, by, products))
+def names_of(by: UniqueName, known: Iterable[variants.Keyed]) -> frozenset[tuple[str, str]]:
+    """(variant, key of its name) of what is on offer among *known*."""
+    return frozenset((one.key, name) for one in known if one.offered and (name := getattr(one, by)) is not None)
 
 
 async def shared(

@@ -8,7 +8,6 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import ShopList
-from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.flows import shows_parameters
 from upbridge.systems.base import Systems
 from upbridge.systems.platform import Page, ShopApi
@@ -18,15 +17,23 @@ PARAMETERS = "parameters"
 
 
 async def with_shown_parameters(
-    connected: ConnectedSystems, shop: Shop, client: ShopApi, page: Page[Product], *, purpose: Purpose
+    systems: Systems,
+    shop: Shop,
+    client: ShopApi,
+    page: Page[Product],
+    targets: Collection[str],
+    *,
+    purpose: Purpose,
 ) -> Page[Product]:
-    """The same products with colour, size and the like of their variants: one call more, and only where a target
-    of the shop shows them."""
+    """The same products with colour, size and the like of their variants: one call more, and only where one of
+    the shop's *targets* shows them."""
+    if not shows_parameters(systems, shop.settings, targets):
+        return page
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
-    if not ids or not shows_parameters(connected.systems, shop.settings, await connected.target_connections(shop)):
+    if not ids:
         return page
     facts = ShopProfile.model_validate(shop.facts or {})
-    language = text_language(connected.systems, shop, facts)
+    language = text_language(systems, shop, facts)
     found = await client.product_parameters(ids, language=language, purpose=purpose)
     parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
     return replace(page, items=[product.with_parameters(parameters) for product in page.items])

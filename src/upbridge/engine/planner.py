@@ -20,7 +20,7 @@ from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import Names
+from upbridge.domain.sku import Names, code_key
 from upbridge.engine import catalogue_guard, name_owners
 from upbridge.engine.identity import Identities, identify
 from upbridge.store import documents as outbox
@@ -337,15 +337,16 @@ async def _remember_products(
     batch = [int(key) for key in read.keys if key.isdigit()]
     await sku_matching.lock_matching(tx, shop_id)
     names = {by for target, context in targets if (by := target.unique_name(context.settings)) is not None}
-    before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
-    keys = await sku_matching.keys_of(tx, shop_id, batch)
+    known = await variants.keyed(tx, shop_id, batch)
+    before = {by: name_owners.names_of(by, known) for by in sorted(names)}
     await warehouses.remember(tx, shop_id, PLATFORM, {name for product in products for name in product.stocks})
     gone = await variants.replace_products(tx, shop_id, products, batch, held=read.held, now=now)
     await former_variants.remember(tx, shop_id, gone, now=now)
-    await sku_matching.rematch(tx, shop_id, batch, keys)
+    called = [(code_key(one.code), code_key(one.ean)) for product in products for one in product.variants]
+    called += [(one.code, one.ean) for one in known]
+    await sku_matching.rematch(tx, shop_id, batch, sku_matching.Keys.of(called))
     shared = {
-        by: await name_owners.shared(tx, shop_id, by, products, batch=batch, before=known)
-        for by, known in before.items()
+        by: await name_owners.shared(tx, shop_id, by, products, batch=batch, before=before[by]) for by in before
     }
     settled.again.update(*(found.stirred for found in shared.values()))
     return [

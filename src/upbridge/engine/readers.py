@@ -62,7 +62,7 @@ class EntityReaders:
         client = await self.shop_apis.of(shop)
         numbers = [change.key for change in chunk]
         page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
-        shop = await self.names.informed(shop, page.items)
+        shop = await self.names.informed(shop, page.items, {})
         read = read_of("order", page, asked=numbers)
         read, moved = await with_former_numbers(self.engine, shop, client, read, purpose=chunk[0].purpose)
         await self._settle(shop, chunk, read, told={*moved, *deleted_in(page)})
@@ -75,8 +75,9 @@ class EntityReaders:
         ids = [change.key for change in chunk]
         purpose = chunk[0].purpose
         page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=purpose)
-        page = await with_shown_parameters(self.connected, shop, client, page, purpose=purpose)
-        shop = await self.names.informed(shop, page.items)
+        targets = await self.connected.target_connections(shop)
+        page = await with_shown_parameters(self.connected.systems, shop, client, page, targets, purpose=purpose)
+        shop = await self.names.informed(shop, page.items, targets)
         await self._settle(shop, chunk, read_of("product", page, asked=ids))
 
     async def deleted_orders(self, shop: Shop, chunk: list[Change]) -> None:
@@ -94,7 +95,7 @@ class EntityReaders:
                 return
         again = await deleted_orders.restored(self.engine, client, shop, purpose=purpose, now=self.clock())
         if again is not None and again.items:
-            shop = await self.names.informed(shop, again.items)
+            shop = await self.names.informed(shop, again.items, {})
             read = read_of("order", again)
             read, moved = await with_former_numbers(self.engine, shop, client, read, purpose=purpose)
             await self._settle(shop, [], read, told={*moved, *deleted_in(again)}, purpose=purpose)

@@ -58,6 +58,8 @@ class Weighed:
 
     read: ReadBatch
     again: Mapping[str, datetime]
+    known: Collection[str] = ()
+    """The products of the batch, by key, of which the copy had variants before."""
 
 
 @dataclass(slots=True)
@@ -150,7 +152,7 @@ async def weigh(
     await first_looks.remember(tx, shop_id, verdicts.told, now=now, told=True)
     await first_looks.forget(tx, shop_id, verdicts.settled)
     believed = [entity for entity in read.entities if entity.key not in partial]
-    return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again)
+    return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again, copy.keys())
 
 
 async def ever_seen(tx: AsyncConnection, shop_id: ShopId, entity: Taken, keys: Collection[str]) -> set[str]:

@@ -31,6 +31,7 @@ from upbridge.engine.facts import ShopFacts
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import changes, cursors, variants
 from upbridge.store.changes import Kind, Origin
+from upbridge.store.connections import ConnectionRow
 from upbridge.store.shops import Shops
 from upbridge.systems.base import MappingBasis
 from upbridge.systems.platform import FactList
@@ -75,13 +76,14 @@ class UnknownNames:
     connected: ConnectedSystems
     facts: ShopFacts
 
-    async def informed(self, shop: Shop, entities: Iterable[Entity]) -> Shop:
-        """*shop*, with the lists read that lack what *entities* name, or may lack what a product does not name.
+    async def informed(self, shop: Shop, entities: Iterable[Entity], targets: Mapping[str, ConnectionRow]) -> Shop:
+        """*shop*, with the lists read that lack what *entities* name, or may lack what a product does not name;
+        the same *shop* if none had to be. *targets* are the systems that it feeds.
 
         Raises `LoginRefused` or `Throttled`; a list that cannot be read otherwise stays as it was.
         """
         entities = list(entities)
-        bases = await self._bases(shop, entities)
+        bases = self._bases(shop, entities, targets)
         named = {name for entity in entities for name in _named(entity)}
         lacking = {entity.key: found for entity in entities if (found := [*_lacking(entity, shop, bases)])}
         if lacking and shop.facts_at is not None and shop.facts_at > self.clock() - DOUBT_AGAIN:
@@ -96,10 +98,11 @@ class UnknownNames:
                 shop = await self.shops.get(shop.id)
         return shop
 
-    async def _bases(self, shop: Shop, entities: Iterable[Entity]) -> list[MappingBasis]:
+    def _bases(
+        self, shop: Shop, entities: Iterable[Entity], rows: Mapping[str, ConnectionRow]
+    ) -> list[MappingBasis]:
         if not any(isinstance(entity, Product) for entity in entities):
             return []
-        rows = await self.connected.target_connections(shop)
         systems = [
             (system, rows[system.name]) for system in self.connected.systems.connected if system.name in rows
         ]
@@ -138,7 +141,8 @@ def _named(entity: Entity) -> Iterator[Name]:
         if entity.status_id is not None:
             yield Name(FactList.STATUSES, str(entity.status_id))
         return
-    lists = {(price.language, price.pricelist) for variant in entity.variants for price in variant.prices}
+    priced = {id(variant.prices): variant.prices for variant in entity.variants}  # most share theirs
+    lists = {(price.language, price.pricelist) for prices in priced.values() for price in prices}
     for language, pricelist in lists:
         yield Name(FactList.LANGUAGES, language)
         if pricelist:
@@ -152,7 +156,8 @@ def _lacking(entity: Entity, shop: Shop, bases: Iterable[MappingBasis]) -> Itera
     if not on_sale:
         return
     default = (shop.facts or {}).get("default_pricelist")
-    prices = [price for variant in on_sale for price in variant.prices]
+    priced = {id(variant.prices): variant.prices for variant in on_sale}
+    prices = [price for each in priced.values() for price in each]
     for basis in bases:
         if basis.language is not None and basis.language not in {price.language for price in prices}:
             yield Name(FactList.LANGUAGES, basis.language, doubted=True)

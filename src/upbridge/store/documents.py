@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    LargeBinary,
     SmallInteger,
     Text,
     Update,
@@ -32,7 +32,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import link_queries, links
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import arrays, constant, one_of
+from upbridge.store.sql import as_rows, constant, one_of, rows_of
 
 SENDING = "sending"
 WAITING = "waiting"
@@ -102,37 +102,35 @@ async def put(
     if not desired:
         return
     ordered = [one for _, one in sorted({(one.kind, one.key): one for one in desired}.items())]
-    values = {
-        "shop_id": shop_id,
-        "target": target,
-        "priority": priority,
-        "now": now,
-        "kinds": [one.kind for one in ordered],
-        "keys": [one.key for one in ordered],
-        "parents": [one.parent for one in ordered],
-        "bodies": [cipher.encrypt(one.body) for one in ordered],
-        "hashes": [one.hash for one in ordered],
-        "sinces": [(heard or {}).get(one.parent, now) for one in ordered],
-    }
+    sooner = heard or {}
+    rows = [
+        _Put(one.kind, one.key, one.parent, cipher.encrypt(one.body).decode(), one.hash, sooner.get(one.parent))
+        for one in ordered
+    ]
+    values = {"shop_id": shop_id, "target": target, "priority": priority, "now": now, "rows": as_rows(rows)}
     await tx.execute(_PUT, values)
 
 
+class _Put(msgspec.Struct, gc=False):
+    kind: str
+    key: str
+    parent: str
+    body: str
+    hash: bytes
+    since: datetime | None
+
+
 def _putting() -> Insert:
-    one = arrays(
-        "one",
-        kind=("kinds", Text()),
-        key=("keys", Text()),
-        parent=("parents", Text()),
-        body=("bodies", LargeBinary()),
-        hash=("hashes", LargeBinary()),
-        since=("sinces", DateTime(timezone=True)),
-    )
+    texts = {name: Text() for name in ("kind", "key", "parent", "body", "hash")}
+    one = rows_of("one", "rows", **texts, since=DateTime(timezone=True))
     rows = select(
         bindparam("shop_id", type_=Uuid),
         bindparam("target", type_=Text),
-        *(one.c.kind, one.c.key, one.c.parent, one.c.body, one.c.hash),
+        *(one.c.kind, one.c.key, one.c.parent),
+        func.convert_to(one.c.body, "UTF8"),  # a sealed body is ASCII
+        func.decode(one.c.hash, "base64"),
         bindparam("priority", type_=SmallInteger),
-        one.c.since,
+        func.coalesce(one.c.since, bindparam("now", type_=DateTime(timezone=True))),
         bindparam("now", type_=DateTime(timezone=True)),
     )
     names = ["shop_id", "target", "kind", "key", "parent", "body", "hash", "priority", "since", "due_at"]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     DateTime,
-    LargeBinary,
     Text,
     Uuid,
     bindparam,
@@ -30,7 +30,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.link_queries import NUMERIC, at, link_of
 from upbridge.store.schema import links as table
-from upbridge.store.sql import arrays, one_of
+from upbridge.store.sql import as_rows, one_of, rows_of
 
 
 async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, desired: Sequence[DesiredDocument]) -> None:
@@ -56,38 +56,58 @@ async def record_delivered(
         "shop_id": shop_id,
         "target": target,
         "now": now,
-        "kinds": [document.kind for document, _ in ordered],
-        "keys": [document.key for document, _ in ordered],
-        "parents": [document.parent for document, _ in ordered],
-        "hashes": [document.hash for document, _ in ordered],
-        "remote_ids": [outcome.remote_id for _, outcome in ordered],
-        "sents": [outcome.keep for _, outcome in ordered],
-        "created": [json.dumps(list(outcome.created_keys)) for _, outcome in ordered],
-        "statuses": [outcome.remote_status for _, outcome in ordered],
-        "metadata": [json.dumps(dict(outcome.metadata)) for _, outcome in ordered],
+        "rows": as_rows(
+            [
+                _Recorded(
+                    document.kind,
+                    document.key,
+                    document.parent,
+                    document.hash,
+                    outcome.remote_id,
+                    outcome.keep,
+                    outcome.created_keys,
+                    outcome.remote_status,
+                    outcome.metadata,
+                )
+                for document, outcome in ordered
+            ]
+        ),
     }
     await tx.execute(_RECORD, values)
 
 
+class _Recorded(msgspec.Struct, gc=False):
+    kind: str
+    key: str
+    parent: str
+    hash: bytes
+    remote_id: str | None
+    sent: bytes | None
+    created: Sequence[str | int]
+    status: str | None
+    metadata: Mapping[str, Any]
+
+
 def _recording() -> Insert:
-    one = arrays(
+    one = rows_of(
         "one",
-        kind=("kinds", Text()),
-        key=("keys", Text()),
-        parent=("parents", Text()),
-        hash=("hashes", LargeBinary()),
-        remote_id=("remote_ids", Text()),
-        sent=("sents", LargeBinary()),
-        created=("created", Text()),
-        status=("statuses", Text()),
-        metadata=("metadata", Text()),
+        "rows",
+        kind=Text(),
+        key=Text(),
+        parent=Text(),
+        hash=Text(),
+        remote_id=Text(),
+        sent=Text(),
+        created=JSONB(),
+        status=Text(),
+        metadata=JSONB(),
     )
     c = one.c
     rows = select(
         bindparam("shop_id", type_=Uuid),
         bindparam("target", type_=Text),
-        *(c.kind, c.key, c.parent, c.hash, c.remote_id, c.sent),
-        *(cast(c.created, JSONB), c.status, cast(c.metadata, JSONB)),
+        *(c.kind, c.key, c.parent, func.decode(c.hash, "base64"), c.remote_id, func.decode(c.sent, "base64")),
+        *(c.created, c.status, c.metadata),
         bindparam("now", type_=DateTime(timezone=True)),
     )
     names = ["shop_id", "target", "kind", "key", "parent", "hash", "remote_id", "sent"]

@@ -6,7 +6,7 @@ all variants when the SKUs were read. The statements here say the same as the ru
 to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -53,6 +53,15 @@ class Keys:
     codes: frozenset[str]
     eans: frozenset[str]
 
+    @classmethod
+    def of(cls, names: Iterable[tuple[str | None, str | None]]) -> "Keys":
+        """Those among *names*, which are pairs of both."""
+        pairs_ = list(names)
+        return cls(
+            frozenset(code for code, _ in pairs_ if code is not None),
+            frozenset(ean for _, ean in pairs_ if ean is not None),
+        )
+
 
 async def lock_matching(tx: AsyncConnection, shop_id: ShopId) -> None:
     """Be the only one who changes the shop's variants until the transaction ends: whether a code is doubled
@@ -63,26 +72,14 @@ async def lock_matching(tx: AsyncConnection, shop_id: ShopId) -> None:
     )
 
 
-async def keys_of(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int]) -> Keys:
-    """The codes and EANs of the variants of *products* as they stand."""
-    rows = (await tx.execute(_KEYS, {"shop": shop_id, "products": list(products)})).all()
-    return Keys(
-        frozenset(row.code_key for row in rows if row.code_key is not None),
-        frozenset(row.ean_key for row in rows if row.ean_key is not None),
-    )
-
-
-async def rematch(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int], before: Keys) -> None:
-    """Match the variants of *products* again, and all whose match depends on what these are or were called.
-
-    *before* is what `keys_of` said before they were written.
-    """
-    after = await keys_of(tx, shop_id, products)
+async def rematch(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int], names: Keys) -> None:
+    """Match the variants of *products* again, and all whose match depends on *names*: all that these are called
+    and were called before."""
     values = {
         "shop": shop_id,
         "products": list(products),
-        "codes": sorted(before.codes | after.codes),
-        "eans": sorted(before.eans | after.eans),
+        "codes": sorted(names.codes),
+        "eans": sorted(names.eans),
     }
     # A few rows of large tables: Postgres cannot know how few, and would read the tables from end to end.
     await tx.execute(_LOOK_UP, {"plans": "off"})
@@ -192,12 +189,6 @@ _THEIRS = skus.c.shop_id == _SHOP
 _PRODUCTS = bindparam("products", type_=ARRAY(BigInteger))
 _CODES = bindparam("codes", type_=ARRAY(Text))
 _EANS = bindparam("eans", type_=ARRAY(Text))
-
-_KEYS = (
-    select(variants.c.code_key, variants.c.ean_key)
-    .where(_OWN, variants.c.product_id == any_(_PRODUCTS))
-    .distinct()
-)
 
 
 def _all() -> CTE:

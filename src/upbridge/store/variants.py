@@ -9,10 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import (
     CTE,
-    BigInteger,
-    Boolean,
     ColumnElement,
     Numeric,
     Select,
@@ -40,7 +39,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, Names, code_key
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import arrays, one_of
+from upbridge.store.sql import arrays, as_rows, one_of, rows_of
 
 #: What matching compares, of every shop.
 names: Subquery = select(
@@ -95,43 +94,36 @@ async def replace_products(
     gone = {row.key: (row.code, row.ean) for row in deleted}
     if not rows:
         return gone
-    await tx.execute(
-        _UPSERT,
-        {
-            "shop": shop_id,
-            "now": now,
-            "keys": [variant.id for _, variant in rows],
-            "products": [variant.product_id for _, variant in rows],
-            "codes": [variant.code for _, variant in rows],
-            "eans": [variant.ean for _, variant in rows],
-            "code_keys": [code_key(variant.code) for _, variant in rows],
-            "ean_keys": [code_key(variant.ean) for _, variant in rows],
-            "titles": [text.title if (text := product.text(None)) else None for product, _ in rows],
-            "stocks": [variant.stock for _, variant in rows],
-            "own": [variant.stock_own for _, variant in rows],
-            "active": [variant.active for _, variant in rows],
-            "listed": [product.active for product, _ in rows],
-            "priced": [variant.priced for _, variant in rows],
-        },
-    )
+    titles = {one.product_id: text.title if (text := one.text(None)) else None for one in products}
+    read = [
+        _Read(
+            *(one.id, one.product_id, one.code, one.ean, code_key(one.code), code_key(one.ean)),
+            *(titles[product.product_id], one.stock, one.stock_own, one.active, product.active, one.priced),
+        )
+        for product, one in rows
+    ]
+    await tx.execute(_UPSERT, {"shop": shop_id, "now": now, "rows": as_rows(read)})
     return gone
 
 
-_ROWS = arrays(
-    "t",
-    key=("keys", Text()),
-    product_id=("products", BigInteger()),
-    code=("codes", Text()),
-    ean=("eans", Text()),
-    code_key=("code_keys", Text()),
-    ean_key=("ean_keys", Text()),
-    title=("titles", Text()),
-    stock=("stocks", Numeric()),
-    stock_own=("own", Boolean()),
-    active=("active", Boolean()),
-    listed=("listed", Boolean()),
-    priced=("priced", Boolean()),
-)
+class _Read(msgspec.Struct, gc=False):
+    """What is kept of a variant that was read."""
+
+    key: str
+    product_id: int
+    code: str | None
+    ean: str | None
+    code_key: str | None
+    ean_key: str | None
+    title: str | None
+    stock: Decimal | None
+    stock_own: bool
+    active: bool
+    listed: bool
+    priced: bool
+
+
+_ROWS = rows_of("t", "rows", **{name: table.c[name].type for name in _Read.__struct_fields__})
 _INSERT = insert(table).from_select(
     ["shop_id", *_ROWS.c.keys(), "read_at"],
     select(bindparam("shop", type_=table.c.shop_id.type), *_ROWS.c, bindparam("now", type_=table.c.read_at.type)),
@@ -244,24 +236,31 @@ class Named:
     name: str
 
 
-async def offered_by(tx: AsyncConnection, shop_id: ShopId, by: str, products: Collection[int]) -> list[Named]:
-    """The variants on offer of *products* that have such a name; *by* is `code` or `ean`."""
-    return await _named(tx, shop_id, by, one_of(table.c.product_id, products))
+class Keyed(NamedTuple):
+    """What a variant is called, as names are compared, and whether it is on offer."""
+
+    key: str
+    code: str | None
+    ean: str | None
+    offered: bool
+
+
+async def keyed(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Keyed]:
+    """The variants of *products* as they stand."""
+    offered = and_(table.c.listed, table.c.active)
+    query = select(table.c.key, table.c.code_key, table.c.ean_key, offered).where(table.c.shop_id == shop_id)
+    return [Keyed(*row) for row in await tx.execute(query.where(one_of(table.c.product_id, products)))]
 
 
 async def offered_as(tx: AsyncConnection, shop_id: ShopId, by: str, wanted: Collection[str]) -> list[Named]:
     """The variants on offer that have one of the names *wanted* (keys); *by* is `code` or `ean`."""
-    return await _named(tx, shop_id, by, one_of(_KEY[by], wanted))
+    name = _KEY[by]
+    on_offer = and_(table.c.shop_id == shop_id, table.c.listed, table.c.active)
+    query = select(table.c.product_id, table.c.key, name).where(on_offer, one_of(name, wanted))
+    return [Named(*row) for row in await tx.execute(query)]
 
 
 _KEY = {"code": table.c.code_key, "ean": table.c.ean_key}
-
-
-async def _named(tx: AsyncConnection, shop_id: ShopId, by: str, condition: ColumnElement[bool]) -> list[Named]:
-    name = _KEY[by]
-    on_offer = and_(table.c.shop_id == shop_id, table.c.listed, table.c.active, name.is_not(None))
-    rows = await tx.execute(select(table.c.product_id, table.c.key, name).where(on_offer, condition))
-    return [Named(*row) for row in rows]
 
 
 async def names_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, Names]:
