@@ -12,11 +12,14 @@ def _number(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in a document")
 
 
+_ENCODER = json.JSONEncoder(
+    default=_number, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
+
 def canonical(value: Any) -> bytes:
     """*value* as JSON in UTF-8: sorted keys, no spaces, whole decimals as integers (1, not 1.0)."""
-    return json.dumps(
-        value, default=_number, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def fingerprint(body: bytes) -> bytes:

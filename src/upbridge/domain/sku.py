@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ _UNSEEN_ASCII = dict.fromkeys([*range(ord(" ") + 1), 0x7F])
 _LONGEST_CODE = 500
 
 
+@lru_cache(maxsize=2048)  # a page of products is asked for each of its codes several times
 def code_key(code: str | None) -> str | None:
     """A code or an EAN as it is compared; None if nothing is left of it.
 

@@ -29,7 +29,7 @@ from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Order, OrderLine
-from upbridge.domain.product import Price, Product, Variant
+from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.sku import code_key, tidy
 from upbridge.domain.totals import OrderTotals
 from upbridge.domain.unread import places
@@ -86,6 +86,7 @@ def product_documents(product: Product, context: MappingContext) -> Iterator[Des
     if not context.settings.yes("upp.send"):
         return
     taken: dict[str, str] = {}
+    text = product.text(_language(context))
     lacking = places(product.unread, partial(_holds_product, context=context))
     told = places(product.unread, _TOLD.__contains__)
     if product.active and told:
@@ -100,7 +101,7 @@ def product_documents(product: Product, context: MappingContext) -> Iterator[Des
             yield Unmappable(PRODUCT, variant.id, gone, keeps=True)
             continue
         if offered and price is None:
-            issue = Issue("product.no_price", {"title": _title(product, variant, context), "sku": sku})
+            issue = Issue("product.no_price", {"title": _title(text, variant, context), "sku": sku})
         elif offered and (other := _older(sku, variant, taken, context)) is not None:
             issue = Issue("product.sku_twice", {"sku": sku, "other": other})
         if offered and lacking:
@@ -114,7 +115,7 @@ def product_documents(product: Product, context: MappingContext) -> Iterator[Des
             kind=PRODUCT,
             key=variant.id,
             parent=product.key,
-            body=canonical(_product_body(product, variant, price, context, active=sellable)),
+            body=canonical(_product_body(product, variant, text, price, context, sku=sku, active=sellable)),
             only_if_known=not sellable,
         )
 
@@ -140,15 +141,21 @@ def _older(sku: str, variant: Variant, taken: dict[str, str], context: MappingCo
 
 
 def _product_body(
-    product: Product, variant: Variant, price: Price | None, context: MappingContext, *, active: bool
+    product: Product,
+    variant: Variant,
+    text: Text | None,
+    price: Price | None,
+    context: MappingContext,
+    *,
+    sku: str,
+    active: bool,
 ) -> dict[str, Any]:
-    text = product.text(_language(context))
     stock = variant.stock if active else Decimal(0)
     body = {
         "externalProductId": _foreign_id(variant.id, context),
-        "sku": _variant_sku(variant, context),
+        "sku": sku,
         "groupId": _foreign_id(product.key, context),
-        "title": _title(product, variant, context),
+        "title": _title(text, variant, context),
         "imageUrl": _absolute(variant.image),
         "stock": None if stock is None else max(stock, Decimal(0)),
         "active": active,
@@ -215,9 +222,8 @@ def _language(context: MappingContext) -> str | None:
     return context.settings.text("upp.language") or context.facts.default_language
 
 
-def _title(product: Product, variant: Variant, context: MappingContext) -> str | None:
+def _title(text: Text | None, variant: Variant, context: MappingContext) -> str | None:
     """The product's title in the chosen language; `upp.variant_titles` adds the parameter values."""
-    text = product.text(_language(context))
     title = text.title if text else None
     values = ", ".join(value for _, value in variant.parameters if value)
     if title and values and context.settings.yes("upp.variant_titles"):

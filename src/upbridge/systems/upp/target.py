@@ -12,8 +12,9 @@ is "delivered" in the sense that they accepted it: 202 promises no more.
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from json import loads
 from typing import TypeAlias
+
+import msgspec
 
 from upbridge.core.errors import Failed, Rejected
 from upbridge.domain.delivery import (
@@ -47,6 +48,16 @@ _Send: TypeAlias = Callable[[Vault, Sequence[bytes]], Awaitable[None]]
 _ENOUGH = 10
 #: To find one item among a thousand takes eleven halvings; a server that stumbles more often in a row is ill.
 _STUMBLES = 12
+
+
+class _Named(msgspec.Struct):
+    """What a body is known by at Upp; the rest of it is not looked at."""
+
+    externalProductId: str | None = None  # noqa: N815 - Upp's word
+    externalOrderId: str | None = None  # noqa: N815
+
+
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 class UppTarget:
@@ -172,7 +183,7 @@ class _Round:
 
 def _delivered(document: Document) -> Delivered:
     """A product's copy is kept, to be taken back from when the product is gone; an order is never taken back."""
-    body = loads(document.body)
+    named = _NAMED.decode(document.body)
     if document.kind == mapping.PRODUCT:
-        return Delivered(remote_id=body["externalProductId"], keep=document.body)
-    return Delivered(remote_id=body["externalOrderId"])
+        return Delivered(remote_id=named.externalProductId, keep=document.body)
+    return Delivered(remote_id=named.externalOrderId)
