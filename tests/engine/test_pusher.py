@@ -30,6 +30,7 @@ from upbridge.domain.delivery import (
     Retry,
 )
 from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
@@ -211,6 +212,23 @@ async def test_an_outcome_of_an_older_body_does_not_hold_the_newer_one(machine: 
 
     assert [body["code"] for body in machine.target.bodies()] == ["AB-1", "newer"]
     assert await machine.documents() == {}
+
+
+async def test_what_a_first_import_brings_meanwhile_shares_a_later_call(machine: Engine) -> None:
+    async def meanwhile(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        if machine.target.script is meanwhile:
+            machine.target.script = accept
+            await machine.settle(make_product(make_variant(2), product_id=13), priority=int(Purpose.IMPORT))
+            await machine.settle(make_product(make_variant(3), product_id=14), priority=int(Purpose.IMPORT))
+        yield [(one, delivered(one)) for one in documents]
+
+    machine.target.script = meanwhile
+    await machine.settle(make_product(make_variant(1)), priority=int(Purpose.IMPORT))
+
+    assert await machine.push() is False
+    assert await keys(machine, "waiting") == ["v-2", "v-3"]
+    assert await machine.push() is False
+    assert [one.key for one in machine.target.received] == ["v-1", "v-2", "v-3"]
 
 
 async def test_the_urgent_ones_are_sent_first(machine: Engine) -> None:
