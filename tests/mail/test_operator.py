@@ -12,12 +12,12 @@ from tests.support.clock import MovableClock
 from tests.support.mail import Box
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
-from upbridge.core.errors import LoginUnreadable
 from upbridge.domain.shop import BY_LOST_KEY
 from upbridge.domain.shop_id import ShopId
 from upbridge.mail.operator import MOST_A_DAY, Disk, OperatorWatch
 from upbridge.mail.post_office import PostOffice
 from upbridge.store import heartbeat
+from upbridge.store.connections import Breakage
 from upbridge.store.schema import HEAD
 from upbridge.systems.registry import SYSTEMS
 from upbridge.webhooks.addresses import load_addresses
@@ -124,7 +124,7 @@ async def test_a_dead_login_names_the_shop_and_the_system(host: Host, make_shop:
 
 async def test_a_login_that_no_key_opens_is_not_said_to_be_refused(host: Host, make_shop: MakeShop) -> None:
     await make_shop(key="eshop", state="suspended", reason=BY_LOST_KEY)
-    await connect(host, await make_shop(key="other"), "broken", reason=str(LoginUnreadable()))
+    await connect(host, await make_shop(key="other"), "broken", Breakage.UNREADABLE)
 
     assert await host.subjects(host.watch()) == ["Upbridge: 2 new"]
     body = " ".join(host.mail.box.received[0].body("plain").split()).lower()
@@ -151,13 +151,13 @@ async def test_the_login_of_a_shop_that_has_left_is_nobody_s_concern(host: Host,
     assert await host.subjects(host.watch()) == []
 
 
-async def connect(host: Host, shop_id: ShopId, state: str, reason: str | None = None) -> None:
+async def connect(host: Host, shop_id: ShopId, state: str, broken_by: str | None = None) -> None:
     await host.run(
-        "INSERT INTO connections (shop_id, system, state, reason, account)"
-        " VALUES (:id, 'uphance', :state, :reason, '1')",
+        "INSERT INTO connections (shop_id, system, state, broken_by, account)"
+        " VALUES (:id, 'uphance', :state, :broken_by, '1')",
         id=shop_id,
         state=state,
-        reason=reason,
+        broken_by=broken_by,
     )
 
 

@@ -17,7 +17,7 @@ from upbridge.engine import lanes
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.store import changes, secrets
 from upbridge.store.changes import Kind, Origin
-from upbridge.store.connections import ConnectionRow, Connections
+from upbridge.store.connections import Breakage, ConnectionRow, Connections
 from upbridge.store.problems import NewProblem, Stage, raise_problems
 from upbridge.store.shops import Shops
 
@@ -44,7 +44,8 @@ class Logins:
         """Stop the connection until a person connects it again: its login fails, or leads to another company."""
         if not await self._may_judge(error):
             return
-        await self.connections.break_off(shop.id, system, str(error), now=self.clock())
+        by = Breakage.UNREADABLE if isinstance(error, LoginUnreadable) else Breakage.REFUSED
+        await self.connections.break_off(shop.id, system, str(error), by=by, now=self.clock())
         async with self.engine.begin() as tx:
             await raise_problems(
                 tx,

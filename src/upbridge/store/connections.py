@@ -15,8 +15,6 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    false,
-    func,
     or_,
     select,
     text,
@@ -44,6 +42,17 @@ class ConnectionState(StrEnum):
     CONNECTED = "connected"
     BROKEN = "broken"
     """The target refused the credentials: nothing is sent until a person connects again."""
+
+
+class Breakage(StrEnum):
+    """What stopped a connection that does not work."""
+
+    REFUSED = "refused"
+    """The other system refused the login, or it leads to another company."""
+    UNREADABLE = "unreadable"
+    """None of our keys opens the login."""
+    GIVEN_UP = "given_up"
+    """The shop has left us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ class Connections:
             "system": system,
             "state": ConnectionState.CONNECTED,
             "reason": None,
+            "broken_by": None,
             "account": account,
             "prefix": prefix,
             "secret": None if secret is None else self._cipher.encrypt(json.dumps(dict(secret))),
@@ -171,13 +181,20 @@ class Connections:
             await problems.forget_target(tx, shop_id, system)
             await tx.execute(delete(table).where(*_here(shop_id, system)))
 
-    async def break_off(self, shop_id: ShopId, system: str, reason: str, *, now: datetime) -> None:
-        """Stop the connection until a person connects it again, because its credentials do not work any more."""
+    async def break_off(
+        self, shop_id: ShopId, system: str, reason: str, *, by: Breakage = Breakage.REFUSED, now: datetime
+    ) -> None:
+        """Stop the connection until a person connects it again, because its credentials do not work any more.
+
+        *reason* is for people, *by* for what is done about it.
+        """
         async with self._engine.begin() as tx:
             here = select(table.c.state).where(*_here(shop_id, system))
             before = await tx.scalar(here.with_for_update())
             await tx.execute(
-                update(table).where(*_here(shop_id, system)).values(state=ConnectionState.BROKEN, reason=reason)
+                update(table)
+                .where(*_here(shop_id, system))
+                .values(state=ConnectionState.BROKEN, reason=reason, broken_by=by)
             )
             if before == ConnectionState.CONNECTED:
                 await history.record(tx, shop_id, self._way, [NewEntry(What.LOGIN_REFUSED, system)], now=now)
@@ -187,7 +204,7 @@ class Connections:
         result = await tx.execute(
             update(table)
             .where(*_here(shop_id, system), table.c.state == ConnectionState.BROKEN)
-            .values(state=ConnectionState.CONNECTED, reason=None)
+            .values(state=ConnectionState.CONNECTED, reason=None, broken_by=None)
         )
         if result.rowcount > 0:
             await history.record(tx, shop_id, self._way, [NewEntry(What.LOGIN_RESTORED, system)], now=now)
@@ -199,7 +216,13 @@ class Connections:
             await tx.execute(
                 update(table)
                 .where(*_here(shop_id, system))
-                .values(state=ConnectionState.BROKEN, reason=reason, tokens=None, tokens_renew_at=None)
+                .values(
+                    state=ConnectionState.BROKEN,
+                    reason=reason,
+                    broken_by=Breakage.GIVEN_UP,
+                    tokens=None,
+                    tokens_renew_at=None,
+                )
             )
 
     async def still_open(self) -> list[ShopId]:
@@ -342,27 +365,25 @@ async def dead_logins(tx: AsyncConnection) -> list[DeadLogin]:
     """What people have to connect again."""
     shop = shops.in_states(*LISTENING)
     query = (
-        select(shop.c.key, table.c.system, _unreadable().label("unreadable"))
+        select(shop.c.key, table.c.system, table.c.broken_by)
         .join(shop, shop.c.id == table.c.shop_id)
         .where(table.c.state != ConnectionState.CONNECTED)
         .order_by(shop.c.key, table.c.system)
     )
-    return [DeadLogin(row.key, row.system, bool(row.unreadable)) for row in await tx.execute(query)]
+    return [
+        DeadLogin(row.key, row.system, row.broken_by == Breakage.UNREADABLE) for row in await tx.execute(query)
+    ]
 
 
 async def unreadable(tx: AsyncConnection) -> list[tuple[ShopId, str]]:
     """The connections that were broken off because none of our keys opened the login that is kept."""
     query = select(table.c.shop_id, table.c.system).where(
         table.c.state == ConnectionState.BROKEN,
-        _unreadable(),
+        table.c.broken_by == Breakage.UNREADABLE,
         or_(table.c.secret.is_not(None), table.c.tokens.is_not(None)),
     )
     rows = await tx.execute(query.order_by(table.c.shop_id, table.c.system))
     return [(ShopId(row.shop_id), row.system) for row in rows]
-
-
-def _unreadable() -> ColumnElement[bool]:
-    return func.coalesce(table.c.reason == str(LoginUnreadable()), false())
 
 
 def any_of(shop_id: ColumnElement[Any]) -> Exists:

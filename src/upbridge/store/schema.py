@@ -143,6 +143,7 @@ connections = Table(
     Column("system", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("reason", Text),
+    Column("broken_by", Text),
     Column("account", Text, nullable=False),
     Column("prefix", Text, nullable=False, server_default=""),
     _encrypted("secret"),
