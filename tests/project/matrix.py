@@ -55,6 +55,23 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "the system that needs it is sent nothing new and keeps what it has, with a problem that names the"
             " field; the other one goes on",
         ),
+        "untidy.same": Row(
+            "PHP writes a value otherwise: a zero date, a list with gaps, one object instead of a list or a list "
+            "of one, a number as text, a code or name with blanks, other accents or capitals",
+            _ANY,
+            "it is what it means, and both systems are sent the same as ever",
+        ),
+        "untidy.none": Row(
+            "a zero, a dash or a word stands where there is none: an account, an e-mail, an EAN, an address",
+            _ANY,
+            "it counts as none: shoppers without an account are never one customer, and goods without an EAN "
+            "never one another",
+        ),
+        "untidy.number": Row(
+            "a number that may mean two things: `121,00`, `1 234,50`, `2 ks`, a price below zero",
+            _ANY,
+            "nothing is guessed: what would be wrong stays as it is, and a problem names the field",
+        ),
         "field.unstorable": Row(
             "a value that no table takes, a code of thousands of characters for instance",
             _ANY,

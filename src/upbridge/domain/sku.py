@@ -60,6 +60,12 @@ def tidy(code: str | None) -> str | None:
     return code[start:end] or None
 
 
+def real_ean(written: str | None) -> str | None:
+    """An EAN without blanks around it; None for what people type where there is none: zeros, a dash, a dot."""
+    ean = tidy(written)
+    return ean if ean and any(sign.isalnum() and sign != "0" for sign in ean) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Sku:
     """What a catalogue sells by one number: one size of one colour of a product, with its stock as last read."""

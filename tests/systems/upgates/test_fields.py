@@ -3,7 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from upbridge.core.parsing import storable
@@ -72,6 +72,7 @@ class TestMoment:
 
     @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)))  # noqa: DTZ001 - hypothesis wants naive ones
     def test_no_other_moment_is_lost(self, when: datetime) -> None:
+        assume(f"{when:%Y-%m-%d}" not in {"1899-12-30", "1900-01-01", "1970-01-01"})
         assert moment(when.isoformat() + "Z") == when.replace(tzinfo=UTC)
 
     @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_facts_survive_their_journey_through_json() -> None:
 
 
 def test_nonsense_says_which_answer() -> None:
-    with pytest.raises(Unreadable, match=r"languages: languages\[0\].active_yn is neither true nor false"):
-        facts_of(languages={"languages": [{"language_id": "cs", "active_yn": "perhaps"}]})
+    with pytest.raises(Unreadable, match=r"languages: languages\[0\].default_yn is neither true nor false"):
+        facts_of(languages={"languages": [{"language_id": "cs", "default_yn": "perhaps"}]})
 
 
 @pytest.mark.parametrize("body", [b'{"a": NaN}', b"[1,", b"\xff\xfe\xff", b""])

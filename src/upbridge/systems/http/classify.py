@@ -4,6 +4,7 @@ No other module knows status codes. These are the ones that Upgates publishes (A
 Uphance publish fewer and are read by the same table.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,6 +90,8 @@ _TABLE: Mapping[int, tuple[Action, str]] = {
     500: (Action.FAILED, "server error"),
     501: (Action.REFUSE, "not implemented"),
 }
+#: Seconds as programs write them, and not as Python reads them: no `1_000`, no digits of other scripts.
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?(\s*,\s*[0-9]+(\.[0-9]+)?)*")
 _ABOUT_ITEMS = frozenset({400, 409, 413, 422})
 _GRANT_REFUSED = frozenset({400, 401})
 _SAY_WHEN = frozenset({Action.WAIT, Action.RETRY, Action.FAILED})
@@ -126,8 +129,9 @@ def retry_after(value: str | None, *, now: datetime) -> datetime | None:
 
 
 def _moment(text: str, now: datetime) -> datetime | None:
-    if text.isascii() and text.isdigit():
-        return now + timedelta(seconds=min(float(text), LONGEST_WAIT.total_seconds()))
+    if _SECONDS.fullmatch(text):  # said twice, it is one line with a comma
+        seconds = max(map(float, text.split(",")))
+        return now + timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
     return http_date(text)
 
 

@@ -1,7 +1,7 @@
 """Who ordered: the customer of an order in GET /orders."""
 
 from upbridge.domain.order import Address, Shopper
-from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words
+from upbridge.systems.upgates.fields import Flag, Number, Wire, Words
 
 
 class Customer(Wire):
@@ -10,7 +10,7 @@ class Customer(Wire):
     email: Words = None
     phone: Words = None
     code: Words = None
-    customer_id: Whole = None
+    customer_id: Number = None
     firstname_invoice: Words = None
     surname_invoice: Words = None
     street_invoice: Words = None
@@ -66,15 +66,29 @@ def shopper(wire: Customer) -> Shopper | None:
     return Shopper(
         customer_id=wire.customer_id,
         code=wire.code,
-        email=wire.email.strip() if wire.email else None,
+        email=_email(wire.email),
         phone=wire.phone,
         company=company,
         company_number=wire.ico,
         vat_number=wire.dic,
         note=wire.customer_note,
         billing=billing,
-        shipping=shipping if wire.postal_yn and (shipping.street or shipping.city or shipping.postcode) else None,
+        shipping=shipping
+        if wire.postal_yn and any(map(_says, (shipping.street, shipping.city, shipping.postcode)))
+        else None,
     )
+
+
+def _email(written: str | None) -> str | None:
+    """An address, or None for what is typed in where there is none: it would make one person of many."""
+    stripped = written.strip() if written else ""
+    mailbox, _, host = stripped.rpartition("@")
+    return stripped if mailbox and host else None
+
+
+def _says(line: str | None) -> bool:
+    """Whether a line of an address says something: a dash or a zero is what is typed in where there is none."""
+    return any(sign.isalnum() and sign != "0" for sign in line or "")
 
 
 def _country(written: str | None) -> str | None:

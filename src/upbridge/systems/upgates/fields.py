@@ -1,14 +1,15 @@
 """How Upgates writes values down, and what it can be forgiven: the fields that every wire model is made of.
 
-PHP speaks here: ids come as numbers or as text, booleans as 0/1, moments as an object of three fields, an
-empty object as `[]`, an array with gaps as an object. An absent, null, empty or blank value is None. What
-cannot be understood is refused with the name of the field; the value itself is never repeated, because it may
-be personal.
+PHP speaks here: ids come as numbers or as text, and as 0 where there is none, booleans as 0/1, moments as an
+object of three fields, an empty object as `[]`, an array with gaps as an object, one object as an array of one and
+the other way round. An absent, null, empty or blank value is None. What cannot be understood is refused with the
+name of the field; the value itself is never repeated, because it may be personal.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -32,6 +33,8 @@ _ZONES = {"CET": "Europe/Prague", "CEST": "Europe/Prague", "Z": "UTC", "GMT": "U
 _NO_MOMENT = re.compile(
     r"[-\N{MINUS SIGN}]\d|\+?0{4}|0001-01-01|00?\.\s?00?\.|\d\d?\.\s?\d\d?\.\s?(?:-|0{4})|0+\Z"
 )
+#: The days with which other programs begin to count.
+_FIRST_DAYS = frozenset({date(1899, 12, 30), date(1900, 1, 1), date(1970, 1, 1)})
 _LONGEST_KEY = 100
 
 Raw: TypeAlias = Mapping[str, Any]
@@ -83,9 +86,27 @@ def _number(value: Any) -> Decimal | None:
         raise ValueError("is not a number")  # noqa: TRY004 - pydantic collects ValueErrors
     written = repr(value) if isinstance(value, float) else text(value)
     try:
-        return None if written is None else Decimal(written)
+        return None if written is None else _decimal(written)
     except InvalidOperation:
         raise ValueError("is not a number") from None
+
+
+def _decimal(written: str) -> Decimal:
+    """Raises `InvalidOperation`, for `1_000` too: Python alone reads it, and it may be a 1 and something."""
+    return Decimal("?" if "_" in written else written)
+
+
+def price(value: Any) -> Decimal | None:
+    """What something costs: never less than nothing."""
+    number = amount(value)
+    if number is not None and number < 0:
+        raise ValueError("is less than zero")
+    return number
+
+
+def sale_price(value: Any) -> Decimal | None:
+    """What something costs in a sale. Without one, PHP writes 0."""
+    return price(value) or None
 
 
 def rate(value: Any) -> Decimal | None:
@@ -102,12 +123,47 @@ def whole(value: Any) -> int | None:
     if written is None:
         return None
     try:
-        number = Decimal(written)
+        number = _decimal(written)
     except InvalidOperation:
         raise ValueError("is not a whole number") from None
     if not number.is_finite() or abs(number) >= _LARGEST_WHOLE or number != number.to_integral_value():
         raise ValueError("is not a whole number")
     return int(number)
+
+
+def number_of(value: Any) -> int | None:
+    """The number by which a shop calls something of its own; None for 0 and less, by which PHP says that there is
+    nothing of the kind."""
+    number = whole(value)
+    return number if number is not None and number > 0 else None
+
+
+def name(value: Any) -> str | None:
+    """A name by which one list refers to another, in one form: composed, without blanks around it."""
+    written = text(value)
+    if written is None:
+        return None
+    return (written if written.isascii() else unicodedata.normalize("NFC", written)).strip()
+
+
+def language(value: Any) -> str | None:
+    """A language by its code, which is `cs` however it is written."""
+    written = name(value)
+    return None if written is None else written.lower()
+
+
+def currency(value: Any) -> str | None:
+    """A currency by its code, which is `CZK` however it is written."""
+    written = name(value)
+    return None if written is None else written.upper()
+
+
+def limit(value: Any) -> str | None:
+    """Whether orders are limited to what is in stock: `0`, `1` or `sale`."""
+    written = f"{int(value)}" if isinstance(value, bool) else language(value)
+    if written not in (None, "0", "1", "sale"):
+        raise ValueError("is none that is known")
+    return written
 
 
 def flag(value: Any) -> bool | None:
@@ -126,7 +182,8 @@ def flag(value: Any) -> bool | None:
 def moment(value: Any) -> datetime | None:
     """A moment in UTC from ISO 8601 or PHP's `{date, timezone_type, timezone}`; no offset means Europe/Prague.
 
-    None for a zero date too: MySQL writes `0000-00-00`, PHP makes `-0001-11-30` of it.
+    None for a zero date too: MySQL writes `0000-00-00`, PHP makes `-0001-11-30` of it, and of 0 the first day of
+    1970.
     """
     zone: Any = None
     if isinstance(value, Mapping) and value:
@@ -138,8 +195,8 @@ def moment(value: Any) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(written.strip())
         if parsed.tzinfo is None:
-            parsed = _in_zone(parsed, text(zone))
-        return parsed.astimezone(UTC)
+            parsed = _in_zone(parsed, name(zone))
+        return None if parsed.date() in _FIRST_DAYS else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is not a moment") from None
 
@@ -159,20 +216,43 @@ def items(value: Any) -> Any:
     """An array without its nulls, however PHP wrote it."""
     if not value:
         return ()
-    value = array(value)
+    value = [value] if _is_one(value) else array(value)
     return [item for item in value if item is not None] if isinstance(value, list | tuple) else value
 
 
+def _is_one(value: Any) -> bool:
+    """Whether *value* is the one object that stands there instead of an array of one.
+
+    An array that PHP wrote as an object has places for keys, or other keys and objects under all of them.
+    """
+    if not isinstance(value, Mapping) or all(map(_is_place, value)):
+        return False
+    return not all(row is None or isinstance(row, Mapping) for row in value.values())
+
+
 def thing(value: Any) -> Any:
-    """An object, or None for null and for PHP's empty `[]`."""
+    """An object, also where it stands in an array of one; None for null and for PHP's empty `[]`."""
+    rows = list(value.values()) if isinstance(value, Mapping) and all(map(_is_place, value)) else value
+    if isinstance(rows, list | tuple) and len(rows) == 1 and isinstance(rows[0], Mapping):
+        return rows[0]
     return value or None
+
+
+def _is_place(key: Any) -> bool:
+    """Whether *key* is a place in an array that PHP wrote as an object."""
+    return isinstance(key, str) and key.isdigit()
 
 
 Words: TypeAlias = Annotated[str | None, PlainValidator(text)]
 Amount: TypeAlias = Annotated[Decimal | None, PlainValidator(amount)]
 Rate: TypeAlias = Annotated[Decimal | None, PlainValidator(rate)]
 Whole: TypeAlias = Annotated[int | None, PlainValidator(whole)]
+Number: TypeAlias = Annotated[int | None, PlainValidator(number_of)]
+Name: TypeAlias = Annotated[str | None, PlainValidator(name)]
+Language: TypeAlias = Annotated[str | None, PlainValidator(language)]
+Currency: TypeAlias = Annotated[str | None, PlainValidator(currency)]
 Flag: TypeAlias = Annotated[bool | None, PlainValidator(flag)]
+Limit: TypeAlias = Annotated[str | None, PlainValidator(limit)]
 Moment: TypeAlias = Annotated[datetime | None, PlainValidator(moment)]
 Many: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(items)]
 One: TypeAlias = Annotated[T | None, BeforeValidator(thing)]
@@ -222,7 +302,8 @@ def _without(raw: Any, place: tuple[str | int, ...]) -> Any:
         listed = list(items(raw))
         listed[first] = _without(listed[first], tuple(rest)) if rest else {}  # the others keep their numbers
         return listed
-    return {**raw, first: _without(raw[first], tuple(rest)) if rest else None}
+    found = thing(raw)
+    return {**found, first: _without(found[first], tuple(rest)) if rest else None}
 
 
 def required(value: T | None, key: str, *where: str | int) -> T:

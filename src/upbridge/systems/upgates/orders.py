@@ -11,14 +11,18 @@ from typing import Literal
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order, OrderLine
+from upbridge.domain.sku import real_ean
 from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.customers import Customer, shopper
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
+    Currency,
     Flag,
+    Language,
     Many,
     Moment,
+    Number,
     One,
     Rate,
     Raw,
@@ -94,8 +98,8 @@ class _Configuration(Wire):
 
 
 class _Line(_Priced):
-    product_id: Whole = None
-    option_set_id: Whole = None
+    product_id: Number = None
+    option_set_id: Number = None
     type: Words = None
     uuid: Words = None
     parent_uuid: Words = None
@@ -116,7 +120,7 @@ class _Discounts(Wire):
 
 
 class _Charge(_Priced):
-    id: Whole = None
+    id: Number = None
     code: Words = None
     name: Words = None
     affiliate_id: Words = None
@@ -126,11 +130,11 @@ class _Charge(_Priced):
 
 class _Order(Wire):
     order_number: Words = None
-    order_id: Whole = None
+    order_id: Number = None
     uuid: Words = None
     external_order_number: Words = None
-    language_id: Words = None
-    currency_id: Words = None
+    language_id: Language = None
+    currency_id: Currency = None
     prices_with_vat_yn: Flag = None
     status_id: Whole = None
     paid_date: Moment = None
@@ -192,12 +196,12 @@ def parse_order(raw: Raw) -> Order:
     if before is None:
         before = total - (wire.order_total_rest or _ZERO)
     return Order(
-        order_number=required(wire.order_number, key, "order_number"),
+        order_number=required(wire.order_number, key, "order_number").strip(),
         order_id=wire.order_id,
         uuid=wire.uuid,
         external_order_number=wire.external_order_number,
         language=wire.language_id,
-        currency=required(wire.currency_id, key, "currency_id").strip().upper(),
+        currency=required(wire.currency_id, key, "currency_id"),
         status_id=wire.status_id,
         paid_on=wire.paid_date.astimezone(PRAGUE).date().isoformat() if wire.paid_date else None,
         created_at=required(wire.creation_time, key, "creation_time"),
@@ -331,7 +335,7 @@ def _line(wire: _Line, key: str, place: int, *, with_vat: bool, unknown: bool) -
         product_id=wire.product_id,
         variant_id=wire.option_set_id,
         code=wire.code,
-        ean=wire.ean.strip() if wire.ean else None,
+        ean=real_ean(wire.ean),
         title=wire.title,
         quantity=quantity,
         unit=unit,

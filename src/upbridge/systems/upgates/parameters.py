@@ -9,12 +9,26 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from upbridge.systems.upgates.fields import Many, Raw, Whole, Wire, Words, key_of, read, required, text
+from upbridge.systems.upgates.fields import (
+    Language,
+    Many,
+    Number,
+    Raw,
+    Wire,
+    Words,
+    key_of,
+    language,
+    read,
+    required,
+    text,
+)
 
 
 def _by_language(value: Any) -> Any:
     """`{"cs": "Barva"}` as it is; PHP writes an empty object as `[]`."""
-    return {} if not isinstance(value, Mapping) else {str(key): text(word) for key, word in value.items()}
+    return (
+        {} if not isinstance(value, Mapping) else {language(key) or "": text(word) for key, word in value.items()}
+    )
 
 
 Spoken: TypeAlias = Annotated[dict[str, str | None], BeforeValidator(_by_language)]
@@ -22,7 +36,7 @@ Parameters: TypeAlias = dict[int, tuple[tuple[str, str], ...]]
 
 
 class _Named(Wire):
-    language: Words = None
+    language: Language = None
     name: Words = None
     value: Words = None
 
@@ -51,13 +65,13 @@ class _OldParameter(Wire):
 
 
 class _Worn(Wire):
-    variant_id: Whole = None
+    variant_id: Number = None
     parameters_new: Many[_Parameter] = ()
     parameters: Many[_OldParameter] = ()
 
 
 class _Parameters(Wire):
-    product_id: Whole = None
+    product_id: Number = None
     variants: Many[_Worn] = ()
 
 

@@ -7,6 +7,7 @@ A catalogue is read through here once for each shop, so this decides what a firs
 the same: tests/systems/upgates/test_product_wire.py holds them against each other.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +16,20 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 
 from upbridge.core.parsing import key_of
-from upbridge.systems.upgates.fields import amount, flag, moment, rate, text
+from upbridge.systems.upgates.fields import (
+    amount,
+    currency,
+    flag,
+    language,
+    limit,
+    moment,
+    name,
+    number_of,
+    price,
+    rate,
+    sale_price,
+    text,
+)
 
 T = TypeVar("T")
 
@@ -139,7 +153,7 @@ class _Description(msgspec.Struct, gc=False):
 
     def read(self) -> Description:
         return Description(
-            text(self.language),
+            language(self.language),
             text(self.title),
             text(self.short_description),
             text(self.long_description),
@@ -158,13 +172,13 @@ class _Listed(msgspec.Struct, gc=False):
 
     def read(self) -> Listed:
         return Listed(
-            text(self.name),
-            amount(self.price_original),
+            name(self.name),
+            price(self.price_original),
             amount(self.product_discount),
             amount(self.product_discount_real),
-            amount(self.price_sale),
-            amount(self.price_with_vat),
-            amount(self.price_without_vat),
+            sale_price(self.price_sale),
+            price(self.price_with_vat),
+            price(self.price_without_vat),
         )
 
 
@@ -177,10 +191,10 @@ class _Prices(msgspec.Struct, gc=False):
 
     def read(self) -> Prices:
         return Prices(
-            text(self.language),
-            text(self.currency),
+            language(self.language),
+            currency(self.currency),
             tuple([one.read() for one in self.pricelists or ()]),
-            amount(self.price_purchase),
+            price(self.price_purchase),
             rate(self.vat),
         )
 
@@ -221,7 +235,7 @@ class _Variant(msgspec.Struct):
 
     def read(self, prices: tuple[Prices, ...]) -> WireVariant:
         return WireVariant(
-            self.variant_id,
+            number_of(self.variant_id),
             text(self.code),
             text(self.ean),
             flag(self.active_yn),
@@ -259,7 +273,7 @@ class _Product(msgspec.Struct):
     def read(self) -> WireProduct:
         known: dict[bytes, tuple[Prices, ...]] = {}
         return WireProduct(
-            self.product_id,
+            number_of(self.product_id),
             text(self.code),
             text(self.ean),
             flag(self.active_yn),
@@ -271,7 +285,7 @@ class _Product(msgspec.Struct):
             text(self.manufacturer),
             amount(self.stock),
             _warehouses(self.stocks),
-            text(self.limit_orders),
+            limit(self.limit_orders),
             amount(self.weight),
             tuple([one.read() for one in self.images or ()]),
             tuple([one.read() for one in self.categories or ()]),
@@ -282,6 +296,8 @@ class _Product(msgspec.Struct):
         )
 
 
+#: `1_000` for instance: msgspec takes it for a number, as Python does.
+_PYTHONS_OWN = re.compile(rb'"[^"a-zA-Z]*[0-9]_[0-9]')
 _PRODUCT = msgspec.json.Decoder(_Product)
 _PRICES = msgspec.json.Decoder(list[_Prices] | None)
 
@@ -291,6 +307,8 @@ def tidy(raw: bytes | msgspec.Raw) -> WireProduct:
 
     Raises `Untidy` if anything is written otherwise than published: nothing is forgiven here.
     """
+    if _PYTHONS_OWN.search(bytes(raw)):
+        raise Untidy
     try:
         return _PRODUCT.decode(raw).read()
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -311,4 +329,4 @@ def _warehouses(rows: Iterable[_Stock] | None) -> tuple[str, ...]:
     if not rows:
         return ()
     named = (key_of(row.stock_id) or key_of(row.code) for row in rows)
-    return tuple(name for name in named if name is not None)
+    return tuple(one for one in named if one is not None)

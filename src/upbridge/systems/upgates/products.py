@@ -10,23 +10,28 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from upbridge.core.parsing import array
 from upbridge.core.parsing import key_of as key_or_none
 from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.sku import real_ean
 from upbridge.domain.unread import Unread
 from upbridge.domain.variant_key import product_key, variant_key
 from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
+    Currency,
     Flag,
+    Language,
+    Limit,
     Many,
     Moment,
+    Name,
+    Number,
     Rate,
     Raw,
-    Whole,
     Wire,
     Words,
     cents,
@@ -34,8 +39,10 @@ from upbridge.systems.upgates.fields import (
     key_of,
     net,
     path,
+    price,
     read_tolerantly,
     required,
+    sale_price,
 )
 from upbridge.systems.upgates.product_wire import (
     Listed,
@@ -46,9 +53,12 @@ from upbridge.systems.upgates.product_wire import (
     tidy,
 )
 
+_Price: TypeAlias = Annotated[Decimal | None, PlainValidator(price)]
+_SalePrice: TypeAlias = Annotated[Decimal | None, PlainValidator(sale_price)]
+
 
 class _Description(Wire):
-    language: Words = None
+    language: Language = None
     title: Words = None
     short_description: Words = None
     long_description: Words = None
@@ -56,20 +66,20 @@ class _Description(Wire):
 
 
 class _Listed(Wire):
-    name: Words = None
-    price_original: Amount = None
+    name: Name = None
+    price_original: _Price = None
     product_discount: Amount = None
     product_discount_real: Amount = None
-    price_sale: Amount = None
-    price_with_vat: Amount = None
-    price_without_vat: Amount = None
+    price_sale: _SalePrice = None
+    price_with_vat: _Price = None
+    price_without_vat: _Price = None
 
 
 class _Prices(Wire):
-    language: Words = None
-    currency: Words = None
+    language: Language = None
+    currency: Currency = None
     pricelists: Many[_Listed] = ()
-    price_purchase: Amount = None
+    price_purchase: _Price = None
     vat: Rate = None
 
 
@@ -100,7 +110,7 @@ _Stocks: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_warehouses)]
 
 
 class _Variant(Wire):
-    variant_id: Whole = None
+    variant_id: Number = None
     code: Words = None
     ean: Words = None
     active_yn: Flag = None
@@ -113,7 +123,7 @@ class _Variant(Wire):
 
 
 class _Product(Wire):
-    product_id: Whole = None
+    product_id: Number = None
     code: Words = None
     ean: Words = None
     active_yn: Flag = None
@@ -125,7 +135,7 @@ class _Product(Wire):
     manufacturer: Words = None
     stock: Amount = None
     stocks: _Stocks = ()
-    limit_orders: Words = None
+    limit_orders: Limit = None
     weight: Amount = None
     images: Many[_Image] = ()
     categories: Many[_Category] = ()
@@ -292,8 +302,9 @@ def _backorder(wire: WireProduct, inherited: str | None) -> bool | None:
             return None
         case "sale":
             return wire.action_currently_yn is not True
-        case limited:
+        case "0" | "1" as limited:
             return limited == "0"
+    return None
 
 
 def _variants(wire: WireProduct, product_id: int, key: str, *, with_vat: bool) -> Iterator[Variant]:
@@ -307,7 +318,7 @@ def _variants(wire: WireProduct, product_id: int, key: str, *, with_vat: bool) -
             product_id=product_id,
             variant_id=None,
             code=wire.code,
-            ean=_ean(wire.ean),
+            ean=real_ean(wire.ean),
             stock=wire.stock,
             stock_own=wire.stock is not None,
             active=_active(wire) and sellable,
@@ -327,7 +338,7 @@ def _variants(wire: WireProduct, product_id: int, key: str, *, with_vat: bool) -
             product_id=product_id,
             variant_id=variant_id,
             code=own.code,
-            ean=_ean(own.ean),
+            ean=real_ean(own.ean),
             stock=wire.stock if own.stock is None else own.stock,
             stock_own=own.stock is not None,
             active=_active(wire)
@@ -336,10 +347,6 @@ def _variants(wire: WireProduct, product_id: int, key: str, *, with_vat: bool) -
             image=own.image or _picture(own.images) or picture,
             prices=priced,
         )
-
-
-def _ean(written: str | None) -> str | None:
-    return written.strip() if written else None
 
 
 def _picture(images: Iterable[Picture]) -> str | None:
@@ -384,7 +391,7 @@ def _priced(
         currency = next((near.currency for near in nearest if near.currency), None)
         yield Price(
             language=language,
-            currency=currency.upper() if currency else None,
+            currency=currency,
             pricelist=pricelist,
             with_vat=final,
             without_vat=final_net,

@@ -1,21 +1,57 @@
 """What rarely changes about a shop, put together from six small answers (R52)."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import PlainValidator
 
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.accesses import Access
 from upbridge.systems.upgates import accesses
-from upbridge.systems.upgates.fields import Flag, Many, One, Raw, Whole, Wire, Words, read
+from upbridge.systems.upgates.fields import (
+    Currency,
+    Flag,
+    Language,
+    Many,
+    Name,
+    Number,
+    One,
+    Raw,
+    Wire,
+    Words,
+    flag,
+    limit,
+    number_of,
+    parse_list,
+    read,
+)
 
 Piece: TypeAlias = dict[str, Any]
+T = TypeVar("T")
+
+
+def _if_any(parse: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    """What *parse* says, or None where it refuses: for what a row can do without."""
+
+    def said(value: Any) -> T | None:
+        try:
+            return parse(value)
+        except ValueError:
+            return None
+
+    return said
+
+
+_IfAny: TypeAlias = Annotated[int | None, PlainValidator(_if_any(number_of))]
+_FlagIfAny: TypeAlias = Annotated[bool | None, PlainValidator(_if_any(flag))]
+_LimitIfAny: TypeAlias = Annotated[str | None, PlainValidator(_if_any(limit))]
 
 
 class _Owner(Wire):
     company: Words = None
     company_number: Words = None
     country_id: Words = None
-    language_id: Words = None
+    language_id: Language = None
     email: Words = None
 
 
@@ -24,10 +60,10 @@ class _Owners(Wire):
 
 
 class _Language(Wire):
-    language_id: Words = None
-    active_yn: Flag = None
+    language_id: Language = None
+    active_yn: _FlagIfAny = None
     default_yn: Flag = None
-    currency_id: Words = None
+    currency_id: Currency = None
 
 
 class _Languages(Wire):
@@ -35,8 +71,8 @@ class _Languages(Wire):
 
 
 class _Pricelist(Wire):
-    id: Whole = None
-    name: Words = None
+    id: _IfAny = None
+    name: Name = None
     default_yn: Flag = None
 
 
@@ -47,7 +83,7 @@ class _Pricelists(Wire):
 class _Settings(Wire):
     prices_with_vat_yn: Flag = None
     vat_payer_yn: Flag = None
-    limit_orders: Words = None
+    limit_orders: _LimitIfAny = None
 
 
 class _Config(Wire):
@@ -55,22 +91,18 @@ class _Config(Wire):
 
 
 class _Name(Wire):
-    language_id: Words = None
+    language_id: Language = None
     name: Words = None
 
 
 class _Status(Wire):
-    id: Whole = None
+    id: Number = None
     type: Words = None
     descriptions: Many[_Name] = ()
 
 
-class _Statuses(Wire):
-    order_statuses: Many[_Status] = ()
-
-
 class _Choice(Wire):
-    id: Whole = None
+    id: Number = None
     active_yn: Flag = None
     descriptions: Many[_Name] = ()
 
@@ -105,7 +137,7 @@ def parse_languages(raw: Raw) -> Piece:
     return {
         "default_language": default,
         "languages": tuple(row.language_id for row in rows),
-        "currencies": {row.language_id: row.currency_id.upper() for row in active if row.currency_id},
+        "currencies": {row.language_id: row.currency_id for row in active if row.currency_id},
     }
 
 
@@ -131,11 +163,14 @@ def parse_config(raw: Raw) -> Piece:
 
 
 def parse_order_statuses(raw: Raw) -> Piece:
-    """Type and names of each order status, by its id, of GET /order-statuses."""
-    rows = read(_Statuses, raw, "order-statuses").order_statuses
+    """Type and names of each order status, by its id, of GET /order-statuses. One that cannot be read is as if it
+    were not listed: an order in it waits. Raises `Unreadable` if that is so of all."""
+    rows, broken = parse_list(raw.get("order_statuses"), lambda row: read(_Status, row, "order-statuses"))
+    if broken and not rows:
+        raise broken[0]
     known = {row.id: row for row in rows if row.id is not None}
     return {
-        "status_types": {number: row.type for number, row in known.items() if row.type},
+        "status_types": {number: row.type.strip() for number, row in known.items() if row.type},
         "status_names": {number: _by_language(row.descriptions) for number, row in known.items()},
     }
 
@@ -162,7 +197,7 @@ def parse_status(raw: Raw) -> Piece:
     for row in read(_Services, raw, "status").services:
         endpoint = row.url.partition("?")[0].rstrip("/").rpartition("/")[2] if row.url else row.service
         if endpoint and row.privilege:
-            rights[endpoint.lower()] = row.privilege.lower()
+            rights[endpoint.strip().lower()] = row.privilege.strip().lower()
     return {"rights": rights}
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from upbridge.core.parsing import storable
-from upbridge.domain.sku import Sku
+from upbridge.domain.sku import Sku, real_ean
 from upbridge.systems.uphance.customer_mapping import Customer, Place
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
 from upbridge.systems.uphance.product_mapping import NewPrice, NewProduct, NewSku
@@ -30,10 +30,11 @@ _LONGEST = 30
 
 def number(value: Any) -> Decimal | None:
     """A number, however it is written ("54.0", 54, 54.0); None for null, "" and what is no number."""
-    if value is None or isinstance(value, bool):
+    written = str(value).strip()
+    if value is None or isinstance(value, bool) or "_" in written:  # Python reads 1_000, as no other program does
         return None
     try:
-        parsed = Decimal(str(value).strip())
+        parsed = Decimal(written)
     except InvalidOperation:
         return None
     # Arithmetic with an exponent of millions takes minutes; no price, quantity or id comes near this.
@@ -174,7 +175,7 @@ def skus_of(product: Json) -> Iterator[Sku]:
                 variation_id=whole(variation.get("id")),
                 season_id=one_season(product.get("season_id")),
                 sku_number=string(row.get("sku_number")),
-                ean=string(row.get("ean")),
+                ean=real_ean(string(row.get("ean"))),
                 name=" / ".join(text for text in map(string, labels) if text) or None,
                 in_stock=whole(row.get("in_stock")),
                 available=whole(row.get("available_to_sell")),

@@ -64,7 +64,8 @@ def shown_text(description: str | None) -> str | None:
     if description is None:
         return None
     page = _Page()
-    page.feed(description)
+    before, opened, rest = description.rpartition("<!--")
+    page.feed(description if not opened or "-->" in rest else before)  # a browser shows nothing behind it
     page.close()
     return " ".join("".join(page.shown).split()) or None
 

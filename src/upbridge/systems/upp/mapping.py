@@ -42,10 +42,10 @@ ORDER = "order"
 #: Parts of a product that are left out where they could not be read, and reported.
 _TOLD = frozenset({"backorder", "image", "category", "manufacturer", "purchase", "texts"})
 
-_HTTPS = "https://"
+_HTTPS, _HTTP = "https://", "http://"
 _HOST = re.compile(rb"[A-Za-z0-9.:-]+")
 _PLAIN_ADDRESS = re.compile(
-    r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#](?:[A-Za-z0-9._~:/?#@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
+    r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#](?:[A-Za-z0-9._~:/?#@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
 )
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 #: What browsers let pass behind the host, and stricter programs do not.
@@ -162,7 +162,7 @@ def _product_body(
         "backorder": product.backorder,
         "ean": tidy(variant.ean),
         "brand": _words(product.manufacturer),
-        "url": text and _words(text.url),
+        "url": text and _absolute(text.url, also=_HTTP),
         "category": _words(product.category),
     }
     if price is not None:
@@ -236,8 +236,9 @@ def _variant_sku(variant: Variant, context: MappingContext) -> str:
     return _sku(context, own_id=own_id, code=variant.code, ean=variant.ean) or own_id
 
 
-def _absolute(address: str | None) -> str | None:
+def _absolute(address: str | None, *, also: str = _HTTPS) -> str | None:
     """*address* as an absolute https address that any program fetches, or None: Upp fetches it from elsewhere.
+    One that begins with *also* is as good.
 
     What is no part of an address is percent-encoded, a host with diacritics written in its ASCII form. An address
     that needs none of that stays as it is.
@@ -247,9 +248,10 @@ def _absolute(address: str | None) -> str | None:
         return None
     if address.startswith("//"):
         address = f"https:{address}"
-    if address[: len(_HTTPS)].lower() != _HTTPS:
+    scheme = next((one for one in (_HTTPS, also) if address[: len(one)].lower() == one), None)
+    if scheme is None:
         return None
-    address = _HTTPS + address[len(_HTTPS) :]
+    address = scheme + address[len(scheme) :]
     if _PLAIN_ADDRESS.fullmatch(address):
         return address
     try:
