@@ -139,6 +139,36 @@ async def test_an_import_finds_the_product_that_slips_when_one_goes_and_one_come
     assert (await newest(machine, "product", RunPurpose.IMPORT)).complete
 
 
+@pytest.mark.situation("list.shrinks")
+async def test_a_page_that_is_gone_because_the_list_shrank_between_two_pages_is_no_fault(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 31))
+
+    def beyond_the_end(request: httpx.Request) -> httpx.Response | None:
+        """What some servers say of a page that is not there any more."""
+        page = int(request.url.params.get("page", "1"))
+        listed = request.url.path.endswith("/products") and "product_ids" not in request.url.params
+        return (
+            httpx.Response(404, json={}) if listed and (page - 1) * 10 >= len(machine.upgates.products) else None
+        )
+
+    def shrink() -> None:
+        for number in range(1, 12):
+            del machine.upgates.products[number]
+
+    machine.upgates.judges += [once(second_page("/products"), shrink), beyond_the_end]
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+
+    await rest(machine)
+    for _ in range(2):
+        await net(machine)
+
+    assert {f"p-{number}" for number in range(12, 31)} <= machine.target.times().keys()
+    assert await machine.problems() == []
+    assert (await newest(machine, "product")).complete
+
+
 # --- what cannot be read (case 03) --------------------------------------------------------------------------
 
 

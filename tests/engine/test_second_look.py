@@ -86,6 +86,34 @@ async def test_an_empty_answer_for_a_moment_takes_nothing_away_and_forgets_no_ne
 # --- what is taken away -------------------------------------------------------------------------------------
 
 
+@pytest.mark.situation("after.old")
+async def test_the_version_before_the_one_that_was_announced_is_asked_for_once_more(machine: Engine) -> None:
+    old = raw_product(product_id=7, stock=4, last_update_time=(machine.watch() - timedelta(hours=9)).isoformat())
+    await sold(machine, old)
+    changed_at = machine.watch()
+    await sold(machine, old)  # the webhook is ahead of the answer
+    assert await at_the_target(machine) == {"p-7": 4}
+
+    machine.upgates.products[7] = {**old, "stock": 9, "last_update_time": changed_at.isoformat()}
+    await look(machine)
+    assert await at_the_target(machine) == {"p-7": 9}
+
+    asked = len(machine.upgates.requests)
+    for _ in range(3):
+        await look(machine)
+    assert (len(machine.upgates.requests), await machine.change_keys()) == (asked, [])
+
+
+@pytest.mark.situation("after.old")
+async def test_what_changed_just_now_and_brought_nothing_new_is_not_asked_for_again(machine: Engine) -> None:
+    machine.upgates.order("A", last_update_time=machine.watch().isoformat())
+    for _ in range(2):
+        await machine.hint(Kind.ORDER, "A")
+        await machine.drain()
+
+    assert await machine.change_keys() == []
+
+
 @pytest.mark.situation("after.updated")
 @pytest.mark.situation("look.gone")
 async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(machine: Engine) -> None:

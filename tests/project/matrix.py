@@ -294,6 +294,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "it stays as it is, here and at the targets, until a second look, two minutes later, agrees. Two looks"
             " within these minutes are one, and one that fails is none",
         ),
+        "after.old": Row(
+            "one came as it was before: nothing is missing, and nothing is new",
+            "Orders.update, Products.update",
+            "what came is delivered; if it says that it changed last before the webhook came, it is asked for "
+            "once more, two minutes later. What is older still then is found by the next safety net",
+        ),
         "after.part": Row(
             "a product came with a part: without some or all of its variants",
             "Products.update",
@@ -338,6 +344,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "a product goes while another comes",
             "between two pages",
             "every product is read that was there before and after: pages overlap, or are looked at twice",
+        ),
+        "list.shrinks": Row(
+            "the list shrinks, and the page that was to come is not there any more (404)",
+            "between two pages",
+            "no fault: it is asked for again, what is left is read, and nothing is named as unreadable",
         ),
         "list.page": Row(
             "a page cannot be read (500, no answer, gone, no JSON, refused)",

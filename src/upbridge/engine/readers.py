@@ -12,7 +12,7 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.variant_key import variant_key
-from upbridge.engine import deleted_orders
+from upbridge.engine import deleted_orders, second_look
 from upbridge.engine.after_reading import Planning, look_again, look_later, wake_targets
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import Counting
@@ -23,7 +23,6 @@ from upbridge.engine.invented import worth_asking
 from upbridge.engine.list_pages import ListPages
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
-from upbridge.engine.second_look import announce_variants
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.engine.shop_maintenance import ShopMaintenance
 from upbridge.engine.unknown_names import UnknownNames
@@ -110,7 +109,7 @@ class EntityReaders:
         async with self.engine.begin() as tx:
             deleted = list(await variants.names_of(tx, shop.id, deleted))  # others have nothing to lose
             products = await variants.products_of(tx, shop.id, [variant_key(change.key) for change in chunk])
-            await announce_variants(tx, shop.id, deleted, now=now)
+            await second_look.announce_variants(tx, shop.id, deleted, now=now)
             await changes.mark_changed(
                 tx,
                 shop.id,
@@ -148,7 +147,8 @@ class EntityReaders:
             weighed, settled = await plan(tx, read)
             await changes.done(tx, shop.id, PLATFORM, chunk)
             await look_again(tx, shop, weighed.read, settled, now=now)
-            await look_later(tx, shop, weighed, purpose, now=now)
+            behind = second_look.behind(chunk, weighed.read, settled.news, now=now, lag=self.planning.lag)
+            await look_later(tx, shop, replace(weighed, again={**behind, **weighed.again}), purpose, now=now)
             return settled.news
 
         await wake_targets(self.wake, shop, feeds, await stored(self.engine, read, plan, settle))

@@ -9,6 +9,9 @@ So until a second look, minutes later (`lag_of`), agrees, everything stays as it
 copy. What was announced and was never there has longer to appear. The first looks are rows
 (`store.first_looks`): a second look survives a restart.
 
+An answer may also be whole and old. What a webhook announced and what has not changed since long before is the
+version before, for all we can tell: it is delivered, and asked for once more (`behind`).
+
 A deletion that the shop announced is believed at the first look that agrees; if the thing is still there, the API
 lags the other way, and is asked again.
 """
@@ -26,6 +29,7 @@ from upbridge.domain.sku import code_key
 from upbridge.domain.variant_key import is_product
 from upbridge.engine.planner import ReadBatch
 from upbridge.store import first_looks, link_queries, orders, variants
+from upbridge.store.changes import Change, Origin
 from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
@@ -36,6 +40,9 @@ _NEVER_SEEN = _LOOKS[-1]
 """What was announced and is not there at the last look is given up. Nothing is lost by that: if it appears later,
 it has changed since the last safety net, which the next one reads. Longer would only cost calls for orders that
 were placed and deleted at once."""
+
+_ON_ITS_WAY = timedelta(minutes=1)
+"""A webhook comes within that of the change which it tells of, by clocks that differ a little."""
 
 _ENTITY = {"order": Taken.ORDER, "product": Taken.PRODUCT}
 _NOTHING = Decimal(0)
@@ -153,6 +160,26 @@ async def weigh(
     await first_looks.forget(tx, shop_id, verdicts.settled)
     believed = [entity for entity in read.entities if entity.key not in partial]
     return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again, copy.keys())
+
+
+def behind(
+    chunk: Collection[Change], read: ReadBatch, news: Collection[str], *, now: datetime, lag: timedelta
+) -> dict[str, datetime]:
+    """The entities of *read*, by key, that may be the version before the one that a webhook announced, with when
+    they are to be read once more.
+
+    That is so of one that brought no *news* and says that it changed last before the webhook came. Some changes
+    move no date, so the second look is the last.
+    """
+    changed = {entity.key: entity.updated_at for entity in read.entities}
+    return {
+        change.key: now + lag
+        for change in chunk
+        if change.origin is Origin.WEBHOOK
+        and change.key not in news
+        and (at := changed.get(change.key)) is not None
+        and change.hinted_at - at > _ON_ITS_WAY
+    }
 
 
 async def ever_seen(tx: AsyncConnection, shop_id: ShopId, entity: Taken, keys: Collection[str]) -> set[str]:

@@ -16,7 +16,7 @@ from tests.support.orders import make_line
 from tests.support.rows import insert_rows, variant_row
 from tests.support.shops import MakeShop
 from tests.support.uphance import refresh_skus, sku
-from upbridge.core.errors import Unreachable
+from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku
 from upbridge.store import schema
@@ -135,6 +135,35 @@ async def test_a_read_that_breaks_off_changes_nothing(
         await refresh_skus(engine, shop, uphance.client())
 
     assert len(await copy_of(engine, shop)) == 5
+
+
+@pytest.mark.situation("list.shrinks")
+async def test_a_page_that_is_gone_because_the_list_shrank_between_two_pages_loses_nothing(
+    uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine
+) -> None:
+    shop = await make_shop()
+    await refresh_skus(engine, shop, uphance.client())
+    uphance.page = 2
+    asked: list[int] = []
+
+    def shrink(request: httpx.Request) -> httpx.Response | None:
+        since = int(request.url.params.get("since_id", 0))
+        if request.url.path != "/products":
+            return None
+        asked.append(since)
+        if len(asked) == 2:  # after the first page, all that stood behind it is deleted
+            del uphance.products[2:]
+        there = [one for one in uphance.products if one["id"] > since]
+        return None if there else httpx.Response(404, json={})
+
+    uphance.before = shrink
+
+    with pytest.raises((Unreachable, Rejected)):
+        await refresh_skus(engine, shop, uphance.client())
+    assert len(await copy_of(engine, shop)) == 5
+    await refresh_skus(engine, shop, uphance.client())
+
+    assert len(await copy_of(engine, shop)) == 2
 
 
 @pytest.mark.parametrize("broken", [{30}, {10}, {50}, {20, 30}, {10, 50}, {33}])
