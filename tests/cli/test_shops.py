@@ -52,6 +52,19 @@ def test_tables_for_people_say_the_same(program: Program, database: Database) ->
     assert "hour" in program("shops", "budget", "garde").out
 
 
+def test_an_import_for_a_second_system_makes_less_of_no_first_one(program: Program, database: Database) -> None:
+    """The first import read 400 orders; that of a system connected later had none to read."""
+    database.shop()
+    database.run(
+        "INSERT INTO runs (shop_id, kind, purpose, state, total, done, complete)"
+        " SELECT id, 'order', 'import', 'done', many, many, true FROM shops, unnest(ARRAY[400, 0]) AS many"
+    )
+
+    orders = program("shops", "show", "garde", "--json").json["imports"]["orders"]
+
+    assert (orders["done"], orders["total"], orders["state"]) == (400, 400, "done")
+
+
 def test_tables_keep_numbers_names_and_moments_whole(program: Program, database: Database) -> None:
     """At 80 columns, where standard output is no terminal."""
     shop = database.everything()

@@ -516,6 +516,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "what is newest at Uphance is looked at before anything is created: what is there is recognised",
         ),
+        "restored.beside": Row(
+            "a backup is put back beside an installation that runs on: two of them for one shop",
+            _ANY,
+            "each looks at what is newest at Uphance before it creates, and recognises what the other has made. "
+            "Where both create in the same second, nothing can tell: never run two",
+        ),
         "restored.unread": Row(
             "the database was put back, and one of the newest orders or customers in Uphance cannot be read",
             _ANY,

@@ -16,7 +16,7 @@ from upbridge.insights.flow_states import flow_states, see
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.document_queries import count_parked
-from upbridge.store.runs import Run, RunPurpose, latest_runs
+from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs, most_imported
 from upbridge.systems.base import ANY_EVENT, Systems
 from upbridge.systems.connecting import WebhookUrl
 
@@ -53,11 +53,14 @@ async def describe(
     """A shop as `shops show --json` prints it."""
     async with engine.connect() as tx:
         rows = await connections_of(tx, shop.id)
+        most = await most_imported(tx, shop.id)
     runs = await latest_runs(engine, shop.id, RunPurpose.IMPORT)
     return {
         **line_of(shop, rows),
         "settings": settings_json(shop.settings),
-        "imports": {PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
+        "imports": {
+            PLURAL[kind]: _import(run, most.get(kind, 0)) for kind, run in sorted(runs.items(), reverse=True)
+        },
         "waiting": await waiting(engine, shop),
         "parked": await _parked(engine, shop),
         **await _truth_json(engine, systems, shop, rows, now=now),
@@ -133,10 +136,14 @@ def coverage_line(found: Mapping[str, Any]) -> str:
     return f"announced {share:.1f} % of {changes:,} changes in {found['days']} days"
 
 
-def _import(run: Run) -> dict[str, Any]:
+def _import(run: Run, most: int) -> dict[str, Any]:
+    """*most*: what the largest import that ended has read. A later one, for another system, may have had less to
+    read, and does not make less of what is there."""
+    ended = run.state is RunState.DONE
+    done = max(run.done, most) if ended else run.done
     return {
-        "total": run.total,
-        "done": run.done,
+        "total": done if ended else run.total,
+        "done": done,
         "state": str(run.state),
         "started_at": run.started_at,
         "finished_at": run.finished_at,

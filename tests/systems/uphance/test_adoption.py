@@ -117,6 +117,40 @@ async def test_orders_and_customers_that_a_restored_database_has_forgotten_are_r
     assert len(world.uphance.customers) == 7
 
 
+@pytest.mark.situation("restored")
+async def test_a_backup_of_weeks_ago_that_is_put_back_twice_doubles_nothing() -> None:
+    world = World()
+    await world.deliver(*orders_of(range(3)))
+    backup = world.backup()
+    for number in range(3, 20):
+        world.clock.move(days=2)
+        await world.deliver(*orders_of(range(number, number + 1)))
+
+    for _ in range(2):
+        world.put_back(backup, world.memory)
+        await world.deliver(*orders_of(range(17, 22)))
+    await world.deliver(*orders_of(range(22)))
+
+    assert world.doubled() == []
+    assert len(world.uphance.orders) == 22
+
+
+@pytest.mark.situation("restored.beside")
+async def test_a_second_installation_of_the_same_shop_beside_the_first_doubles_nothing_in_turn() -> None:
+    first = World()
+    await first.deliver(*orders_of(range(3)))
+    second = World(uphance=first.uphance)
+    second.put_back(first.backup(), first.memory)
+    luck = random.Random(1)
+
+    for number in range(3, 20):
+        for one in luck.sample([first, second], 2):
+            await one.deliver(*orders_of(range(number - 2, number + 1)))
+
+    assert first.doubled() == []
+    assert len(first.uphance.orders) == 20
+
+
 async def test_with_nothing_forgotten_a_slice_costs_one_look_for_each_sort() -> None:
     world = World()
     await world.deliver(*orders_of(range(3)))
