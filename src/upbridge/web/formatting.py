@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from upbridge.core.i18n import Texts
+from upbridge.domain.delivery import is_guard
 from upbridge.domain.shop import BY_SHOP, ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
@@ -125,8 +126,10 @@ def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ..
 
 def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
     """A cause of problems: in full where it is one problem, else what it is called, and of how many since when."""
-    page, action = f"problems#{cause_id(one.problem.key, one.target)}", texts.get("ui.news_next.problems")
     about = one.problem
+    page, action = f"problems#{cause_id(about.key, one.target)}", texts.get("ui.news_next.problems")
+    if one.number == 1:
+        page, action = _decision(about, texts) or (page, action)
     if one.number == 1 and _OF_A_VARIANT not in about.params:
         named = about.kind in {"order", "shipment"} and about.entity != about.key
         words = problem_words(about, texts, systems)
@@ -135,6 +138,16 @@ def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
     size = size_words(about.kind, one.number, texts)
     words = texts.get("ui.news.cause", cause=cause_words(about.key, texts), size=size, at=one.first)
     return Notice(words, "warn", action, page)
+
+
+def _decision(about: OpenProblem, texts: Texts) -> tuple[str, str] | None:
+    """The page on which a question is answered, and what leads to it; None for what is no question."""
+    if is_guard(about.key):
+        held = about.params.get("changed") or about.params.get("off") or 0
+        return f"decision?id={about.id}", texts.get("ui.decision.open", count=held)
+    if texts.has(f"ui.approve.{about.key}"):
+        return f"question?id={about.id}", texts.get("ui.decision.look")
+    return None
 
 
 def cause_id(key: str, target: str) -> str:
