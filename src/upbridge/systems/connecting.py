@@ -128,7 +128,8 @@ class ChoiceNeeded(BadRequest):
 
 def _offered(option: Option) -> str:
     """For operators: "501 (Hemline; products 12; last order 2026-11-28)"."""
-    about = [f"{name.replace('_', ' ')} {value or 'none'}" for name, value in option.about.items()]
+    known = ((name, "none" if value is None else value) for name, value in option.about.items())
+    about = [f"{name.replace('_', ' ')} {value}" for name, value in known]
     return f"{option.id} ({'; '.join((option.name, *about))})"
 
 
