@@ -33,7 +33,10 @@ class ConnectedSystems:
     async def target_connections(self, shop: Shop) -> dict[str, ConnectionRow]:
         """The shop's connections whose system we know how to feed. A broken one is among them: what happens
         meanwhile waits for it, because no net that was cast meanwhile reaches back that far again."""
-        rows = await self.connections.of(shop.id)
+        return self.known(await self.connections.of(shop.id))
+
+    def known(self, rows: Mapping[str, ConnectionRow]) -> dict[str, ConnectionRow]:
+        """Those of *rows* whose system we know how to feed."""
         return {system: row for system, row in rows.items() if system in self.targets}
 
     async def working(self, shop: Shop) -> dict[str, ConnectionRow]:

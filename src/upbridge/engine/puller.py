@@ -7,7 +7,7 @@ call.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +34,7 @@ from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.store import changes
 from upbridge.store import lanes as lane_rows
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.gatherings import gather_until, gathered_until
 from upbridge.store.problems import NewProblem, Stage, raise_problems
 from upbridge.store.session import reading
@@ -76,18 +77,26 @@ class Puller:
 
         *monotonic* tells how long it took, in seconds.
         """
-        deadline = monotonic() + SLICE_SECONDS
+        deadline, passage = monotonic() + SLICE_SECONDS, None
         while monotonic() < deadline:
             async with reading(self.engine) as tx:
-                now, shop = self.clock(), await self.shops.read(tx, lane.shop_id)
-                passage = await lane_rows.passage(tx, lane, now=now)
-                batch = await changes.claim(tx, shop.id, lane.system, below=passage.below, limit=BATCH, now=now)
+                now = self.clock()
+                if passage is None or passage.failed:  # only the worker that has the lane blocks it
+                    passage = await lane_rows.passage(tx, lane, now=now)
+                batch = await changes.claim(
+                    tx, lane.shop_id, lane.system, below=passage.below, limit=BATCH, now=now
+                )
+                if not batch:
+                    return False
+                shop = await self.shops.read(tx, lane.shop_id)
+                rows = await connections_of(tx, shop.id)
             batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
             if not batch:
                 return False
             if await self._gathers(lane, shop, batch):
                 continue
-            if not await self._work(lane, shop, batch, failed=passage.failed):
+            targets = self.connected.known(rows)
+            if not await self._work(lane, shop, batch, targets, failed=passage.failed):
                 return False
         return True
 
@@ -122,10 +131,17 @@ class Puller:
         await _gather(self.engine, lane, shop, [purpose], until)
         return True
 
-    async def _work(self, lane: Lane, shop: Shop, batch: Sequence[Change], *, failed: bool) -> bool:
-        """Read and settle *batch*; returns whether the lane can go on. *failed*: the last try did, so that the
-        lane is unblocked if this one succeeds."""
-        targets = await self.connected.target_connections(shop)
+    async def _work(
+        self,
+        lane: Lane,
+        shop: Shop,
+        batch: Sequence[Change],
+        targets: Mapping[str, ConnectionRow],
+        *,
+        failed: bool,
+    ) -> bool:
+        """Read and settle *batch*; returns whether the lane can go on. *targets*: the shop's connections.
+        *failed*: the last try did, so that the lane is unblocked if this one succeeds."""
         useless = [change for change in batch if not wanted(self.systems, change.kind, targets)]
         if useless:
             async with self.engine.begin() as tx:
@@ -148,7 +164,8 @@ class Puller:
                 )
             return True
         results = await asyncio.gather(
-            *(self._read(lane, shop, chunk) for chunk in _chunks(self.readers, useful)), return_exceptions=True
+            *(self._read(lane, shop, chunk, targets) for chunk in _chunks(self.readers, useful)),
+            return_exceptions=True,
         )
         failures = [result for result in results if isinstance(result, BaseException)]
         if not failures:
@@ -172,10 +189,12 @@ class Puller:
         await self._stop(lane, shop, failures[0], priority=int(useful[0].purpose))
         return False
 
-    async def _read(self, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+    async def _read(
+        self, lane: Lane, shop: Shop, chunk: list[Change], targets: Mapping[str, ConnectionRow]
+    ) -> None:
         """Read one chunk. Without a usable answer its changes wait, each time longer, and the failure goes on."""
         try:
-            await self._ask(lane, shop, chunk)
+            await self._ask(lane, shop, chunk, targets)
         except Unreachable as error:
             await _unanswered(self.engine, lane, shop, chunk, error, now=self.clock())
             if chunk[0].kind in _ASIDE and (await self.shops.get(shop.id)).facts is not None:
@@ -183,9 +202,11 @@ class Puller:
                 return
             raise
 
-    async def _ask(self, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+    async def _ask(
+        self, lane: Lane, shop: Shop, chunk: list[Change], targets: Mapping[str, ConnectionRow]
+    ) -> None:
         """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
-        reader, title = self.readers.of(chunk[0].kind), self.systems.title(lane.system)
+        reader, title = self.readers.of(chunk[0].kind, targets), self.systems.title(lane.system)
 
         async def read(part: Sequence[Change]) -> None:
             await reader.read(shop, list(part))

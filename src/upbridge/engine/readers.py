@@ -29,6 +29,7 @@ from upbridge.engine.unknown_names import UnknownNames
 from upbridge.engine.unstorable import stored
 from upbridge.store import changes, shops, variants
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.store.first_looks import Taken
 from upbridge.systems.base import Reader as SystemReader
 from upbridge.systems.base import Reading
@@ -184,17 +185,26 @@ class Readers:
     wake: Wake
     platform: Mapping[Kind, Reader]
 
-    def of(self, kind: Kind) -> Reader:
-        """How *kind* is read. Raises `LookupError` for a kind that no system in the registry declares."""
+    def of(self, kind: Kind, rows: Mapping[str, ConnectionRow] | None = None) -> Reader:
+        """How *kind* is read, by the connections *rows* of the shop if they were just read. Raises `LookupError`
+        for a kind that no system in the registry declares."""
         if kind in self.platform:
             return self.platform[kind]
         for system in self.connected.systems.connected:
             if system.source is not None and kind in system.source.readers:
                 theirs = system.source.readers[kind]
-                return Reader(partial(self._by_system, system.name, theirs), theirs.batch)
+                return Reader(partial(self._by_system, system.name, theirs, rows), theirs.batch)
         raise LookupError(f"no system reads {kind}")
 
-    async def _by_system(self, name: str, theirs: SystemReader, shop: Shop, chunk: list[Change]) -> None:
-        row = (await self.connected.working(shop)).get(name)
-        at_hand = None if row is None else self.connected.connection(shop, row)
+    async def _by_system(
+        self,
+        name: str,
+        theirs: SystemReader,
+        rows: Mapping[str, ConnectionRow] | None,
+        shop: Shop,
+        chunk: list[Change],
+    ) -> None:
+        row = (await self.connected.target_connections(shop) if rows is None else rows).get(name)
+        works = row is not None and row.state is ConnectionState.CONNECTED
+        at_hand = self.connected.connection(shop, row) if row is not None and works else None
         await theirs.read(Reading(tools=self.connected.tools, shop=shop, connected=at_hand, wake=self.wake), chunk)

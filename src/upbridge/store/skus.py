@@ -87,6 +87,8 @@ async def product_ids(tx: AsyncConnection, shop_id: ShopId) -> list[int]:
 
 async def of_products(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Sku]:
     """The SKUs of *products* as last read."""
+    if not products:
+        return []
     columns = (table.c[name] for name in _FIELDS)
     rows = await tx.execute(
         select(*columns).where(table.c.shop_id == shop_id, one_of(table.c.product_id, products))

@@ -72,6 +72,16 @@ class Ours:
         return not order.untouched and (order.updated_at is None or order.updated_at != self.updated_at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """Orders that are not through, the newest ticket that was seen, and tickets that are watched, with when they
+    last changed."""
+
+    orders: Sequence[Ours]
+    newest: int | None
+    watched: Mapping[int, datetime | None]
+
+
 @dataclass(slots=True)
 class _Round:
     """One look: who is asked for whom, and which orders turned out to need a closer look."""
@@ -101,21 +111,36 @@ class _Round:
                     self.moved[ours.number] = ours
                 self.seen[number] = (ours, ticket)
 
-    async def recognise(self) -> None:
-        """After the database was put back: link what it has forgotten, so that it is followed like the rest."""
+    async def remembered(self, *, ships: bool) -> "_Remembered":
+        """What is followed. After the database was put back, what it has forgotten is linked first, so that it is
+        followed like the rest."""
+        since = self.tools.clock() - STALE
         async with reading(self.tools.engine) as tx:
             if not await runs.has_to_catch_up(tx, self.shop.id, "uphance"):
-                return
+                return await self._remembered(tx, since, ships=ships)
+        await self._recognise()
+        async with reading(self.tools.engine) as tx:
+            return await self._remembered(tx, since, ships=ships)
+
+    async def _remembered(self, tx: AsyncConnection, since: datetime, *, ships: bool) -> "_Remembered":
+        orders = await _unfinished(tx, self.shop.id, ships=ships, since=since)
+        if not ships:
+            return _Remembered(orders, None, {})
+        newest = await cursors.get(tx, self.shop.id, "uphance", _NEWEST)
+        watched = await _watched(tx, self.shop.id, since=since)
+        return _Remembered(orders, None if newest is None else int(newest), watched)
+
+    async def _recognise(self) -> None:
         engine, clock = self.tools.engine, self.tools.clock
         await recognise_orders(engine, clock, self.client, self.shop.id, self.shop.key, careful=self.careful)
         async with engine.begin() as tx:
             await runs.has_caught_up(tx, self.shop.id, "uphance")
 
-    async def poll_orders(self, *, ships: bool) -> None:
-        """Our orders that are not through: drafts, and where shipments are written all that is not shipped."""
-        async with reading(self.tools.engine) as tx:
-            found = await _unfinished(tx, self.shop.id, ships=ships, since=self.tools.clock() - STALE)
-        waiting = {ours.id: ours for ours in found}
+    async def poll_orders(self, orders: Sequence[Ours], *, ships: bool) -> None:
+        """Our *orders* that are not through: drafts, and where shipments are written all that is not shipped."""
+        if not orders:
+            return
+        waiting = {ours.id: ours for ours in orders}
         missed = self.missed_orders if self.careful else None
         self.orders = await orders_now(self.client, waiting.keys(), missed=missed)
         now = self.tools.clock()
@@ -130,17 +155,16 @@ class _Round:
                 elif order.status != ours.status:
                     await _observed(tx, self.shop.id, ours, status=order.status, now=now)
 
-    async def poll_tickets(self) -> None:
-        """Tickets that are new, and those that were seen before they were shipped."""
-        async with self.tools.engine.begin() as tx:
-            newest = await _newest(tx, self.shop.id)
-            watched = await _watched(tx, self.shop.id, since=self.tools.clock() - STALE)
+    async def poll_tickets(self, newest: int | None, watched: Mapping[int, datetime | None]) -> None:
+        """Tickets behind the *newest* one, and those that are *watched*: seen before they were shipped."""
         tickets: dict[int, PickTicket | None] = dict(await self._new_tickets(newest, watched))
         # The next round begins at the first ticket that could not be read, so that it comes as soon as it can be.
         highest = max(tickets, default=None) if not self.missed_tickets else min(self.missed_tickets) - 1
         if highest is not None and (newest is None or highest > newest):
             self.newest = highest
         tickets |= await self._tickets(watched.keys() - tickets.keys() - set(self.missed_tickets))
+        if not tickets:
+            return
         async with reading(self.tools.engine) as tx:
             for number, ticket in tickets.items():
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
@@ -273,10 +297,10 @@ async def read_shipments(reading: Reading, chunk: list[Change]) -> None:
         if ships:
             await look.named(sorted({int(change.key) for change in chunk if change.key != POLL}))
         if any(change.key == POLL for change in chunk):
-            await look.recognise()
-            await look.poll_orders(ships=ships)
+            known = await look.remembered(ships=ships)
+            await look.poll_orders(known.orders, ships=ships)
             if ships:
-                await look.poll_tickets()
+                await look.poll_tickets(known.newest, known.watched)
         news = await look.look_closer_at_all()
     async with reading.tools.engine.begin() as tx:
         if look is not None:
@@ -360,11 +384,6 @@ async def _observed(
         closed=closed,
         now=now,
     )
-
-
-async def _newest(tx: AsyncConnection, shop_id: ShopId) -> int | None:
-    number = await cursors.get(tx, shop_id, "uphance", _NEWEST)
-    return None if number is None else int(number)
 
 
 async def _watched(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, datetime | None]:

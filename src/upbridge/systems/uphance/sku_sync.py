@@ -51,7 +51,9 @@ async def sync_skus(reading: Reading, chunk: list[Change]) -> None:
         await connections.set_polled(tx, shop.id, SOURCE, facts, now=now)
         may_go = matching_changed or facts != row.facts
         released = await documents.release(tx, shop.id, SOURCE, now=now) if may_go else 0
-        await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)
+        # What is switched off is put right at that moment; once a day what may be left of it.
+        only = write_back.ALL if _new_day(row, now) else write_back.in_use(shop.settings)
+        await write_back.look(tx, shop.id, only, origin=Origin.SCHEDULE, now=now)
     if released:
         await reading.wake(Lane.push(shop.id, SOURCE))
 

@@ -4,7 +4,7 @@ skus + reservations ─► stock.read_stock ────────────
 orders, pick tickets ─► shipments.read_shipments ─────► documents (shipment)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,11 +20,23 @@ from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance import reservations, shipments, stock, stock_calculation
 from upbridge.systems.uphance.shipments import POLL
 
+ALL = (Kind.PICK_TICKETS, Kind.STOCK)
 
-async def look(tx: AsyncConnection, shop_id: ShopId, *, origin: Origin, now: datetime) -> None:
+
+async def look(
+    tx: AsyncConnection, shop_id: ShopId, only: Collection[Kind] = ALL, *, origin: Origin, now: datetime
+) -> None:
     """Have shipments and stock looked at, in this order: which orders are drafts decides what is open."""
     for kind, key in ((Kind.PICK_TICKETS, POLL), (Kind.STOCK, "stock")):
-        await mark_changed(tx, shop_id, "uphance", kind, [key], origin=origin, now=now)
+        if kind in only:
+            await mark_changed(tx, shop_id, "uphance", kind, [key], origin=origin, now=now)
+
+
+def in_use(settings: ShopSettings) -> Collection[Kind]:
+    """What a shop with these *settings* wants looked at."""
+    stock = settings.yes("stock.write")
+    orders = settings.yes("shipments.write") or (stock and not settings.yes("stock.drafts_reserve"))
+    return [kind for kind, wanted in ((Kind.PICK_TICKETS, orders), (Kind.STOCK, stock)) if wanted]
 
 
 class UphanceWriteBack:
