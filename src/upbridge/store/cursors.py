@@ -52,10 +52,11 @@ async def named(
 
 async def put(tx: AsyncConnection, shop_id: ShopId, system: str, name: str, value: str) -> None:
     """Insert or replace the value."""
-    fresh = insert(table).values(shop_id=shop_id, system=system, name=name, value=value)
-    await tx.execute(
-        fresh.on_conflict_do_update(constraint=table.primary_key, set_={"value": fresh.excluded.value})
-    )
+    await tx.execute(_PUT, {"shop_id": shop_id, "system": system, "name": name, "value": value})
+
+
+_FRESH = insert(table)
+_PUT = _FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"value": _FRESH.excluded.value})
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, system: str, name: str | None = None) -> None:

@@ -30,10 +30,12 @@ async def gather_until(
     tx: AsyncConnection, shop_id: ShopId, source: str, purpose: Purpose, until: datetime
 ) -> None:
     """From now on, what is announced for *purpose* is due at *until*, not before."""
-    fresh = insert(table).values(shop_id=shop_id, source=source, priority=int(purpose), until=until)
-    await tx.execute(
-        fresh.on_conflict_do_update(constraint=table.primary_key, set_={"until": fresh.excluded.until})
-    )
+    values = {"shop_id": shop_id, "source": source, "priority": int(purpose), "until": until}
+    await tx.execute(_GATHER, values)
+
+
+_FRESH = insert(table)
+_GATHER = _FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"until": _FRESH.excluded.until})
 
 
 def beside(

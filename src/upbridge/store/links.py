@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
@@ -158,10 +159,21 @@ async def save_link(tx: AsyncConnection, shop_id: ShopId, target: str, link: Lin
             "attempt_mark": attempt.mark,
             "attempt_trace": dict(attempt.trace),
         }
-    fresh = insert(table).values(shop_id=shop_id, target=target, kind=link.kind, key=link.key, **values)
-    replaced: dict[str, Any] = {name: fresh.excluded[name] for name in values}
+    await tx.execute(_SAVE, {"shop_id": shop_id, "target": target, "kind": link.kind, "key": link.key, **values})
+
+
+def _saving() -> Insert:
+    """Composed once: that takes as long as to execute it, and each order saves some links."""
+    fresh = insert(table)
+    names = ("remote_id", "state", "hash", "sent", "created_keys", "remote_status", "remote_updated_at", "closed")
+    replaced: dict[str, Any] = {
+        name: fresh.excluded[name] for name in (*names, "metadata", "updated_at", *_NO_ATTEMPT)
+    }
     replaced["parent"] = func.coalesce(fresh.excluded.parent, table.c.parent)
-    await tx.execute(fresh.on_conflict_do_update(constraint=table.primary_key, set_=replaced))
+    return fresh.on_conflict_do_update(constraint=table.primary_key, set_=replaced)
+
+
+_SAVE = _saving()
 
 
 async def adopt_found(
@@ -176,28 +188,35 @@ async def adopt_found(
     """
     news: list[str] = []
     for one in found:
-        fresh = insert(table).values(
-            shop_id=shop_id,
-            target=target,
-            kind=one.kind,
-            key=one.key,
-            parent=one.parent,
-            remote_id=one.remote_id,
-            state=one.state,
-            hash=one.hash,
-            sent=one.sent,
-            remote_status=one.remote_status,
-            metadata=dict(one.metadata),
-            updated_at=now,
-        )
-        replaced = ("remote_id", "state", "hash", "sent", "remote_status", "metadata", "updated_at")
-        adopting = fresh.on_conflict_do_update(
-            constraint=table.primary_key,
-            set_={**{name: fresh.excluded[name] for name in replaced}, **_NO_ATTEMPT},
-            where=table.c.state == LinkState.UNSENT,
-        ).returning(table.c.key)
-        news += (await tx.scalars(adopting)).all()
+        values = {
+            "shop_id": shop_id,
+            "target": target,
+            "kind": one.kind,
+            "key": one.key,
+            "parent": one.parent,
+            "remote_id": one.remote_id,
+            "state": one.state,
+            "hash": one.hash,
+            "sent": one.sent,
+            "remote_status": one.remote_status,
+            "metadata": dict(one.metadata),
+            "updated_at": now,
+        }
+        news += [row.key for row in await tx.execute(_ADOPT, values)]
     return news
+
+
+def _adopting() -> ReturningInsert[tuple[str]]:
+    fresh = insert(table)
+    replaced = ("remote_id", "state", "hash", "sent", "remote_status", "metadata", "updated_at")
+    return fresh.on_conflict_do_update(
+        constraint=table.primary_key,
+        set_={**{name: fresh.excluded[name] for name in replaced}, **_NO_ATTEMPT},
+        where=table.c.state == LinkState.UNSENT,
+    ).returning(table.c.key)
+
+
+_ADOPT = _adopting()
 
 
 async def mark_by_hand(

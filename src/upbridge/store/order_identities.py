@@ -43,17 +43,19 @@ async def note(tx: AsyncConnection, shop_id: ShopId, known: Sequence[Identity], 
     """Remember who has these numbers at *now*."""
     if not known:
         return
-    fresh = insert(table)
     await tx.execute(
-        fresh.on_conflict_do_update(
-            constraint=table.primary_key,
-            set_={name: fresh.excluded[name] for name in ("uuid", "bearer", "seen_at")},
-        ),
+        _NOTE,
         [
             {"shop_id": shop_id, "number": one.number, "uuid": one.uuid, "bearer": one.bearer, "seen_at": now}
             for one in sorted(known, key=lambda one: one.number)
         ],
     )
+
+
+_FRESH = insert(table)
+_NOTE = _FRESH.on_conflict_do_update(
+    constraint=table.primary_key, set_={name: _FRESH.excluded[name] for name in ("uuid", "bearer", "seen_at")}
+)
 
 
 async def gone_since(

@@ -58,14 +58,14 @@ async def upsert_orders(
     ]
     if not rows:
         return
-    upsert = insert(table)
-    await tx.execute(
-        upsert.on_conflict_do_update(
-            index_elements=[table.c.shop_id, table.c.number],
-            set_={name: upsert.excluded[name] for name in ("ordered_at", "read_at", "outline", "kept_back")},
-        ),
-        rows,
-    )
+    await tx.execute(_REPLACE, rows)
+
+
+_FRESH = insert(table)
+_REPLACE = _FRESH.on_conflict_do_update(
+    index_elements=[table.c.shop_id, table.c.number],
+    set_={name: _FRESH.excluded[name] for name in ("ordered_at", "read_at", "outline", "kept_back")},
+)
 
 
 async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str] | Select[str]) -> int:
