@@ -10,10 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import psutil
 from sqlalchemy import text
 
 from bench.report import Row
-from bench.testbed import Testbed
+from bench.testbed import Clocks, Testbed, used
+from upbridge.bootstrap import running_container
+from upbridge.settings import load_settings
 from upbridge_sandbox.demo.processes import Failed
 
 SHOPS, A_SECOND, PRODUCTS = 20, 50.0, 30
@@ -39,8 +42,11 @@ async def orders(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[s
     async with httpx.AsyncClient(trust_env=False, timeout=60, base_url=address) as client:
         tokens = [await connected_shop(testbed, client, f"orders_{number}") for number in range(SHOPS)]
         await testbed.quiet(*tokens)
+        clocks, before = Clocks(testbed.postgres()), _used(testbed)
         placed = await _place(client, tokens, seconds)
         late = await seconds_late(testbed, placed, tokens, _TARGETS)
+        spent = {name: 1000 * (now - before[name]) / len(placed) for name, now in _used(testbed).items()}
+        spent["Postgres"] = 1000 * clocks.used() / len(placed)
     gathering = float(processes.environment["UPBRIDGE_COALESCE_SECONDS"])
     goal = gathering + AFTER_GATHERING
     rows = []
@@ -51,7 +57,16 @@ async def orders(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[s
             Row(f"an order to {target}, {A_SECOND:.0f} a second over {SHOPS} shops, median", f"{middle:.2f} s"),
             Row(f"an order to {target}, p95", f"{most:.2f} s", f"at most {goal:.0f} s", most <= goal),
         ]
-    return rows, {target: [round(one, 3) for one in late[target]] for target in _TARGETS}
+    spent_by = ", ".join(f"{milliseconds:.0f} ({name})" for name, milliseconds in spent.items())
+    rows.append(Row("milliseconds of a processor for an order", spent_by))
+    return rows, {target: [round(one, 3) for one in late[target]] for target in _TARGETS} | {
+        "milliseconds_an_order": {name: round(one, 2) for name, one in spent.items()}
+    }
+
+
+def _used(testbed: Testbed) -> dict[str, float]:
+    """Processor seconds of each process so far."""
+    return {name: used(psutil.Process(one.pid)) for name, one in testbed.processes.processes.items()}
 
 
 async def connected_shop(
@@ -64,17 +79,15 @@ async def connected_shop(
     if not activated["activated"]:
         raise Failed(f"the activation of {name} failed: {activated}")
     token, upp, uphance = shop["token"], shop["credentials"]["upp"], shop["credentials"]["uphance"]
-    how = {
-        "upp": (("--client-id", upp["client_id"]), upp["secret"]),
-        "uphance": (
-            ("--email", uphance["email"], "--organisation", str(uphance["organisation"])),
-            uphance["password"],
-        ),
+    typed = {
+        "upp": {"client_id": upp["client_id"], "client_secret": upp["secret"]},
+        "uphance": {**uphance, "organisation": str(uphance["organisation"])},
     }
-    for target in targets:
-        account, secret = how[target]
-        run, command = testbed.processes.run, ("shops", "connect", token, target, *account)
-        await asyncio.to_thread(run, *command, stdin=secret)
+    # In this process: twenty shops are forty connections, and a command of the program takes longer than one.
+    async with running_container(load_settings(), port=testbed.processes.web_port) as (container, _database):
+        for target in targets:
+            connected = await container.shops.find(token)
+            await container.connection_editor.connect(connected, target, typed[target])
     return str(token)
 
 
