@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.engine import Engine
+from upbridge.insights.flow_lights import Light
+from upbridge.insights.flow_states import flow_states, see
 from upbridge.store.changes import Kind
+from upbridge.store.connections import connections_of
 
 
 @pytest.fixture
@@ -32,6 +36,34 @@ async def compare(machine: Engine) -> None:
 
 async def alarms(machine: Engine) -> list[tuple[str, str]]:
     return [(problem.key, problem.entity) for problem in await machine.problems()]
+
+
+async def light_of_orders(machine: Engine) -> tuple[Light, str]:
+    async with machine.db.connect() as tx:
+        seen = await see(tx, machine.service.systems, machine.shop_id)
+        rows = await connections_of(tx, machine.shop_id)
+    states = flow_states(machine.service.systems, await machine.shop(), rows, seen, machine.watch())
+    return next((one.light, one.reason) for one in states if one.name == "order.upp")
+
+
+@pytest.mark.situation("shop.silent")
+async def test_a_shop_that_fails_is_silent_and_one_that_says_later_has_no_calls_left(machine: Engine) -> None:
+    machine.upgates.order("A")
+    answers = [httpx.Response(500)]
+    machine.upgates.judges.append(lambda _: answers[0])
+    await machine.hint(Kind.ORDER, "A")
+    await machine.pull()
+    assert await light_of_orders(machine) == (Light.ATTENTION, "shop_silent")
+
+    for _ in range(4):
+        machine.watch.move(minutes=6)
+        await machine.pull()
+    assert await light_of_orders(machine) == (Light.STOPPED, "shop_silent")
+
+    answers[0] = httpx.Response(429, headers={"Retry-After": "600"})
+    machine.watch.move(hours=2)
+    await machine.pull()
+    assert await light_of_orders(machine) == (Light.BUSY, "budget")
 
 
 @pytest.mark.situation("right.denied")

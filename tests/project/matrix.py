@@ -455,6 +455,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         ),
     },
     "The shop cannot be read, or knows more than we do": {
+        "shop.silent": Row(
+            "the shop answers with errors, or not at all",
+            _ANY,
+            "its flows need attention at once, and count as stopped after a quarter of an hour; one that says "
+            "later, or has no calls left, is said to be waiting until then",
+        ),
         "right.denied": Row(
             "a right that a connected system needs is taken away",
             _ANY,

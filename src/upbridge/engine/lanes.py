@@ -102,10 +102,14 @@ async def block(
     now: datetime,
     until: datetime | None = None,
     priority: int = 0,
+    asked: bool = False,
 ) -> datetime:
-    """Block purposes from *priority* on until *until*, or for longer after each failure; returns until when."""
+    """Block purposes from *priority* on until *until*, or for longer after each failure; returns until when.
+
+    *asked*: nothing has failed, but no calls are left, or the system said "later".
+    """
     async with engine.begin() as tx:
-        failures = await rows.count_failure(tx, lane, reason=reason, priority=priority, now=now)
+        failures = await rows.count_failure(tx, lane, reason=reason, priority=priority, asked=asked, now=now)
         moment = until if until is not None else now + pause_after(failures)
         await rows.rest_until(tx, lane, moment)
     return moment

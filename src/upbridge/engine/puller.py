@@ -230,7 +230,13 @@ class Puller:
             case Throttled():
                 BUDGET_WAITS.inc()
                 await lanes.block(
-                    self.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
+                    self.engine,
+                    lane,
+                    reason=str(error),
+                    now=now,
+                    until=error.until,
+                    priority=priority,
+                    asked=True,
                 )
             case Unreachable():
                 # What is more urgent asks for itself: a page that cannot be read stops no new order.

@@ -115,7 +115,13 @@ class Pusher:
             case Throttled():
                 priority = await _first_left(self.engine, lane) if lane.system == self.systems.platform.name else 0
                 await lanes.block(
-                    self.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
+                    self.engine,
+                    lane,
+                    reason=str(error),
+                    now=now,
+                    until=error.until,
+                    priority=priority,
+                    asked=True,
                 )
             case Unreachable():
                 await lanes.block(self.engine, lane, reason=str(error), now=now)

@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.lane import Lane
-from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import KINDS as COUNTED
@@ -314,7 +313,7 @@ def _rest(block: Block | None, now: datetime, unread: Sequence[Unread]) -> Rest 
     """A lane rests until its moment, and is no better between two tries while something waits for it."""
     if block is None or (block.until <= now and not unread):
         return None
-    return Rest(block.since, block.until, budget=block.priority > Purpose.LIFECYCLE)
+    return Rest(block.since, block.until, budget=block.asked)
 
 
 def inactive_of(value: str | None) -> frozenset[str]:

@@ -32,6 +32,8 @@ class Block:
     priority: int
     since: datetime
     until: datetime
+    asked: bool
+    """Whether it waits because it was told to, or because no calls are left; else it has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ async def passage(tx: AsyncConnection, lane: Lane, *, now: datetime) -> Passage:
     return Passage(block.priority if block.until > now else EVERYTHING, failed=True)
 
 
-async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, now: datetime) -> int:
+async def count_failure(
+    tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, asked: bool, now: datetime
+) -> int:
     """Block purposes from *priority* on, or block them on; returns how many failures in a row this is of work as
     urgent.
 
@@ -64,6 +68,7 @@ async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priorit
         "system": lane.system,
         "reason": reason,
         "priority": priority,
+        "asked": asked,
         "since": now,
         "until": now,
     }
@@ -73,6 +78,8 @@ async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priorit
         set_={
             "reason": fresh.excluded.reason,
             "priority": fresh.excluded.priority,
+            "asked": fresh.excluded.asked,
+            "since": case((table.c.asked == fresh.excluded.asked, table.c.since), else_=fresh.excluded.since),
             # What is more urgent than what has failed so far has not failed yet.
             "failures": case((fresh.excluded.priority < table.c.priority, literal(1)), else_=again),
         },
@@ -134,4 +141,5 @@ def _block(row: Row[Any]) -> Block:
         priority=row.priority,
         since=row.since,
         until=row.until,
+        asked=row.asked,
     )

@@ -381,6 +381,7 @@ lanes = Table(
     Column("reason", Text, nullable=False),
     Column("failures", SmallInteger, nullable=False, server_default="1"),
     Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("asked", Boolean, nullable=False, server_default=text("false")),
     _at("since", nullable=False, now=True),
     _at("until", nullable=False, kept=Kept(days=7)),
 )
