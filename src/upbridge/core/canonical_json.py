@@ -8,7 +8,8 @@ from typing import Any
 
 def _number(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = int(value)
+        return whole if whole == value else float(value)
     raise TypeError(f"{type(value).__name__} has no place in a document")
 
 

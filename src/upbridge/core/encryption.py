@@ -10,6 +10,10 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 Ciphertext = NewType("Ciphertext", bytes)
 
 
+#: What one `Cipher` remembers at most: two seconds of a first import.
+_MOST_REMEMBERED = 4_000
+
+
 class DecryptionError(Exception):
     """A stored value could not be decrypted: none of the configured keys encrypted it."""
 
@@ -25,16 +29,27 @@ class Cipher:
         if not keys:
             raise ValueError("at least one encryption key is needed")
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._soon: dict[bytes, bytes] = {}
         self._stamps = [mac(key.encode(), "stamp") for key in keys]
 
-    def encrypt(self, value: str | bytes) -> Ciphertext:
-        """Encrypt *value* (text becomes UTF-8) with the newest key."""
-        return Ciphertext(self._fernet.encrypt(value.encode() if isinstance(value, str) else value))
+    def encrypt(self, value: str | bytes, *, soon: bool = False) -> Ciphertext:
+        """Encrypt *value* (text becomes UTF-8) with the newest key. *soon*: this process is likely to decrypt it
+        within seconds, so it remembers the value until then, of thousands the newest; for nothing personal."""
+        plain = value.encode() if isinstance(value, str) else value
+        sealed = self._fernet.encrypt(plain)
+        if soon:
+            if len(self._soon) >= _MOST_REMEMBERED:
+                del self._soon[next(iter(self._soon))]
+            self._soon[sealed] = plain
+        return Ciphertext(sealed)
 
     def decrypt(self, ciphertext: bytes) -> bytes:
         """The bytes that were encrypted; raises `DecryptionError` if no key fits."""
+        sealed = bytes(ciphertext)
+        if (remembered := self._soon.pop(sealed, None)) is not None:
+            return remembered
         try:
-            return self._fernet.decrypt(bytes(ciphertext))
+            return self._fernet.decrypt(sealed)
         except InvalidToken as error:
             raise DecryptionError(str(DecryptionError.__doc__)) from error
 

@@ -128,15 +128,15 @@ async def close_resolved(
 ) -> None:
     """Close the problems of *parents* at *target* that arose at *stages* and are not among *still*."""
     kept = [(one.kind, one.entity, one.key) for one in still]
-    await tx.execute(
-        delete(table).where(
-            table.c.shop_id == shop_id,
-            table.c.target == target,
-            table.c.stage.in_(stages),
-            table.c.parent == any_(literal(list(parents), ARRAY(Text))),
-            tuple_(table.c.kind, table.c.entity, table.c.key).not_in(kept),
-        )
+    gone = delete(table).where(
+        table.c.shop_id == shop_id,
+        table.c.target == target,
+        table.c.stage.in_(stages),
+        table.c.parent == any_(literal(list(parents), ARRAY(Text))),
     )
+    if kept:
+        gone = gone.where(tuple_(table.c.kind, table.c.entity, table.c.key).not_in(kept))
+    await tx.execute(gone)
 
 
 async def close_entity(

@@ -158,7 +158,7 @@ class Shops:
 
     async def credentials(self, shop_id: ShopId) -> Credentials | None:
         """What a call to the shop's API needs; None once they were destroyed. Raises `LoginUnreadable`."""
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             rows = await tx.execute(
                 select(table.c.api_url, table.c.api_user, table.c.api_key).where(table.c.id == shop_id)
             )
