@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -143,6 +144,9 @@ _Flag: TypeAlias = bool | int | str | None
 _Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1 - 2**63, le=2**63 - 1)]
 _NOTHING = msgspec.Raw(b"[]")
 
+#: A shop has few of them, and each product names them all.
+_name, _language, _currency = (lru_cache(maxsize=256)(read) for read in (name, language, currency))
+
 
 class _Description(msgspec.Struct, gc=False):
     language: _Words = None
@@ -153,7 +157,7 @@ class _Description(msgspec.Struct, gc=False):
 
     def read(self) -> Description:
         return Description(
-            language(self.language),
+            _language(self.language),
             text(self.title),
             text(self.short_description),
             text(self.long_description),
@@ -172,7 +176,7 @@ class _Listed(msgspec.Struct, gc=False):
 
     def read(self) -> Listed:
         return Listed(
-            name(self.name),
+            _name(self.name),
             price(self.price_original),
             amount(self.product_discount),
             amount(self.product_discount_real),
@@ -191,8 +195,8 @@ class _Prices(msgspec.Struct, gc=False):
 
     def read(self) -> Prices:
         return Prices(
-            language(self.language),
-            currency(self.currency),
+            _language(self.language),
+            _currency(self.currency),
             tuple([one.read() for one in self.pricelists or ()]),
             price(self.price_purchase),
             rate(self.vat),
@@ -298,6 +302,7 @@ class _Product(msgspec.Struct):
 
 #: `1_000` for instance: msgspec takes it for a number, as Python does.
 _PYTHONS_OWN = re.compile(rb'"[^"a-zA-Z]*[0-9]_[0-9]')
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _PRODUCT = msgspec.json.Decoder(_Product)
 _PRICES = msgspec.json.Decoder(list[_Prices] | None)
 
@@ -307,7 +312,8 @@ def tidy(raw: bytes | msgspec.Raw) -> WireProduct:
 
     Raises `Untidy` if anything is written otherwise than published: nothing is forgiven here.
     """
-    if _PYTHONS_OWN.search(bytes(raw)):
+    sent = bytes(raw)
+    if b"0_0" in sent.translate(_ZEROS) and _PYTHONS_OWN.search(sent):
         raise Untidy
     try:
         return _PRODUCT.decode(raw).read()
