@@ -18,7 +18,7 @@ from upbridge.core.i18n import FALLBACK, keys
 from upbridge.domain.shop import ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.webhook_coverage import coverage
-from upbridge.store import change_queries, document_queries, job_library, problem_queries, shops
+from upbridge.store import change_queries, document_queries, job_library, problem_queries, shop_queries
 from upbridge.store.changes import Kind
 from upbridge.store.lanes import blocks_of
 from upbridge.systems.base import Systems
@@ -72,7 +72,13 @@ _COUNTED: tuple[_Gauge, ...] = (
         lambda _: [("change",), ("document",)],
     ),
     ("upbridge_problems_open", "Open problems.", ("key",), problem_queries.open_by_key(), _causes),
-    ("upbridge_shops", "Shops.", ("state",), shops.count_by_state(), lambda _: [(state,) for state in ShopState]),
+    (
+        "upbridge_shops",
+        "Shops.",
+        ("state",),
+        shop_queries.count_by_state(),
+        lambda _: [(state,) for state in ShopState],
+    ),
     (
         "upbridge_jobs",
         "Jobs of the job library.",

@@ -22,7 +22,7 @@ from upbridge.domain.shop import BY_LOST_KEY, BY_OPERATOR
 from upbridge.mail.comparison import Cause, Comparison, compare
 from upbridge.mail.composing import Content, Item, Part
 from upbridge.mail.post_office import PostOffice
-from upbridge.store import connections, heartbeat, letters, notices, secrets, shops
+from upbridge.store import connections, heartbeat, letters, notices, secrets, shop_queries
 from upbridge.store.connections import DeadLogin
 from upbridge.store.notices import Notice
 from upbridge.store.schema import HEAD
@@ -96,7 +96,7 @@ class OperatorWatch:
         return usable and (kind != "disk" or whose == self.host or now - notice.seen_at >= MACHINE_GONE)
 
     async def _causes(self, tx: AsyncConnection, told: set[str], now: datetime) -> list[Cause]:
-        found = [_suspended(key, reason) for key, reason in await shops.suspended(tx)]
+        found = [_suspended(key, reason) for key, reason in await shop_queries.suspended(tx)]
         found += [
             Cause(f"login:{one.system}:{one.shop_key}", _dead(one, self.systems.title(one.system)))
             for one in await connections.dead_logins(tx)

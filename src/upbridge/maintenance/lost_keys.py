@@ -15,7 +15,7 @@ from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.maintenance.key_rotation import ENCRYPTED
-from upbridge.store import shops
+from upbridge.store import shop_queries
 from upbridge.store.changes import Kind, Origin, mark_changed
 
 _BATCH = 500
@@ -73,7 +73,7 @@ async def lost_values(
 ) -> list[Lost]:
     """What none of the keys opens in *columns*: first what belongs to the service, then by shop."""
     async with engine.connect() as tx:
-        named = shops.keys()
+        named = shop_queries.keys()
         names = {row.id: row.key for row in await tx.execute(select(named.c.id, named.c.key))}
     counts: dict[tuple[str, str, str], int] = {}
     for column in columns:
@@ -108,7 +108,7 @@ async def forget_lost(engine: AsyncEngine, cipher: Cipher, clock: Clock) -> list
                 await tx.execute(gone.where(column == one.value))
     if any(one.column == "secrets.value" for one in lost):
         async with engine.begin() as tx:
-            named = shops.keys()
+            named = shop_queries.keys()
             for shop_id in await tx.scalars(select(named.c.id)):
                 await mark_changed(
                     tx, ShopId(shop_id), PLATFORM, Kind.WEBHOOKS, ["webhooks"], origin=Origin.SETTINGS, now=clock()

@@ -16,7 +16,7 @@ from upbridge.domain.shop import BY_LOST_KEY, ShopState
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.operations.connections import ConnectionEditor
 from upbridge.store import connections as connections_store
-from upbridge.store import shops as shops_store
+from upbridge.store import shop_queries
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
 
@@ -39,7 +39,7 @@ class FoundKeys:
         """Shops that rest because no key opened their credentials work again, and connections likewise, if all
         that is kept of their login opens. What a person or another system has stopped stays so."""
         async with self.engine.connect() as tx:
-            shops, connections = await shops_store.unreadable(tx), await connections_store.unreadable(tx)
+            shops, connections = await shop_queries.unreadable(tx), await connections_store.unreadable(tx)
         for shop_id in shops:
             if not await self.shop_apis.opens(shop_id):
                 continue

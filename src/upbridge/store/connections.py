@@ -29,7 +29,7 @@ from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import LISTENING, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import cursors, documents, history, lanes, links, problems, shops
+from upbridge.store import cursors, documents, history, lanes, links, problems, shop_queries
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import connections as table
 from upbridge.store.session import reading
@@ -228,7 +228,7 @@ class Connections:
     async def still_open(self) -> list[ShopId]:
         """Shops that have left us and whose tokens we still keep."""
         async with self._engine.connect() as tx:
-            gone = shops.in_states(ShopState.UNINSTALLED)
+            gone = shop_queries.in_states(ShopState.UNINSTALLED)
             query = (
                 select(table.c.shop_id)
                 .join(gone, gone.c.id == table.c.shop_id)
@@ -300,7 +300,7 @@ async def was_polled(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
 
 def unpolled(system: str, *, before: datetime) -> Overdue:
     """The active shops whose connection to *system* works and was last read before then, or never."""
-    active = shops.in_states(ShopState.ACTIVE)
+    active = shop_queries.in_states(ShopState.ACTIVE)
     working = (
         select(table.c.shop_id)
         .join(active, active.c.id == table.c.shop_id)
@@ -363,7 +363,7 @@ class DeadLogin:
 
 async def dead_logins(tx: AsyncConnection) -> list[DeadLogin]:
     """What people have to connect again."""
-    shop = shops.in_states(*LISTENING)
+    shop = shop_queries.in_states(*LISTENING)
     query = (
         select(shop.c.key, table.c.system, table.c.broken_by)
         .join(shop, shop.c.id == table.c.shop_id)

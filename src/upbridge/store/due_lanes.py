@@ -26,7 +26,7 @@ from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import change_queries, connections, document_queries, lanes, shops
+from upbridge.store import change_queries, connections, document_queries, lanes, shop_queries
 from upbridge.store.changes import Kind
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
@@ -54,7 +54,7 @@ def _of_one(shop_id: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def _to_read() -> Select[Any]:
     """Sources of active shops from which something has to be read."""
-    first, active = change_queries.first_due(), shops.in_states(ShopState.ACTIVE)
+    first, active = change_queries.first_due(), shop_queries.in_states(ShopState.ACTIVE)
     blocks = lanes.blocks(Direction.PULL, now=_NOW)
     blocked = and_(blocks.c.shop_id == first.c.shop_id, blocks.c.system == first.c.source)
     return (
@@ -71,7 +71,7 @@ def _to_read() -> Select[Any]:
 
 def _to_probe() -> Select[Any]:
     """Stopped shops that are to be asked whether they are back."""
-    stopped = shops.in_states(ShopState.SUSPENDED, ShopState.UNINSTALLING)
+    stopped = shop_queries.in_states(ShopState.SUSPENDED, ShopState.UNINSTALLING)
     probes = change_queries.of_kind(_SHOP_SYSTEM, Kind.PROBE)
     blocks = lanes.blocks(Direction.PULL, now=_NOW)
     blocked = and_(blocks.c.shop_id == stopped.c.id, blocks.c.system == _SHOP_SYSTEM)
@@ -88,7 +88,7 @@ def _to_probe() -> Select[Any]:
 
 def _to_send() -> Select[Any]:
     """Connected systems of active shops to which something has to be sent."""
-    connected, active = connections.connected(), shops.in_states(ShopState.ACTIVE)
+    connected, active = connections.connected(), shop_queries.in_states(ShopState.ACTIVE)
     blocks = lanes.blocks(Direction.PUSH, now=_NOW)
     blocked = and_(blocks.c.shop_id == connected.c.shop_id, blocks.c.system == connected.c.system)
     return (
@@ -104,7 +104,7 @@ def _to_send() -> Select[Any]:
 
 def _to_write_back() -> Select[Any]:
     """Active shops to which something goes back: it has a purpose in the shop's rate limits."""
-    connected, active = connections.connected(), shops.in_states(ShopState.ACTIVE)
+    connected, active = connections.connected(), shop_queries.in_states(ShopState.ACTIVE)
     blocks = lanes.blocks(Direction.PUSH, now=_NOW)
     blocked = and_(blocks.c.shop_id == connected.c.shop_id, blocks.c.system == _SHOP_SYSTEM)
     below = func.coalesce(blocks.c.priority, EVERYTHING)

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import GUARD_SUFFIX
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import shops, variant_queries
+from upbridge.store import shop_queries, variant_queries
 from upbridge.store.problems import Stage
 from upbridge.store.schema import problems as table
 from upbridge.store.sql import SHOPS, beginning, containing, folded, one_of
@@ -400,7 +400,7 @@ class Problems:
 
 def _for_people(*, handled: bool = False) -> Select[Any]:
     """Open problems, or handled ones, with the key of their shop."""
-    shop = shops.keys()
+    shop = shop_queries.keys()
     columns = [
         shop.c.key.label(field.name) if field.name == "shop_key" else table.c[field.name]
         for field in fields(Problem)

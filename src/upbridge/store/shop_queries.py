@@ -1,12 +1,30 @@
-"""Which shops the clock has something for. Nothing here writes."""
+"""What is asked about the shops: for which of them the clock has something, and in which state each is.
 
+Nothing here writes.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Double, Interval, Select, Subquery, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    Double,
+    Interval,
+    Select,
+    Subquery,
+    and_,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.domain.shop import BY_UPGATES, ShopState
+from upbridge.domain.shop import BY_LOST_KEY, BY_SHOP, BY_UPGATES, ShopState
+from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import shops as table
 from upbridge.store.sql import Overdue
 
@@ -55,3 +73,62 @@ def silent(*, before: datetime) -> Select[UUID]:
     return select(table.c.id).where(
         table.c.state == ShopState.UNINSTALLING, table.c.state_since < before, table.c.probed_at.is_not(None)
     )
+
+
+# --- in which state each is ---------------------------------------------------------------------------------
+
+
+def in_states(*states: ShopState) -> Subquery:
+    """The shops in one of *states*: id, key."""
+    return select(table.c.id, table.c.key).where(table.c.state.in_(states)).subquery("shops_in_state")
+
+
+async def suspended(tx: AsyncConnection) -> list[tuple[str, str | None]]:
+    """The key of each shop that is suspended, and why it is; not those that their own staff paused."""
+    query = select(table.c.key, table.c.reason).where(
+        table.c.state == ShopState.SUSPENDED, table.c.reason.is_distinct_from(BY_SHOP)
+    )
+    query = query.order_by(table.c.key)
+    return [(row.key, row.reason) for row in await tx.execute(query)]
+
+
+async def unreadable(tx: AsyncConnection) -> list[ShopId]:
+    """The shops that are suspended because none of our keys opened their credentials, which are kept."""
+    query = select(table.c.id).where(
+        table.c.state == ShopState.SUSPENDED, table.c.reason == BY_LOST_KEY, table.c.api_key.is_not(None)
+    )
+    return [ShopId(shop_id) for shop_id in await tx.scalars(query.order_by(table.c.id))]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedWebhook:
+    """The last call of a webhook of an active shop, as Upgates lists it, which failed."""
+
+    key: str
+    """The shop's."""
+    event: str
+    at: str
+    status: str | None
+
+
+async def failed_webhooks(tx: AsyncConnection) -> list[FailedWebhook]:
+    """The last calls that failed, over all active shops, newest first."""
+    one = func.jsonb_array_elements(table.c.webhook_failures).table_valued(column("value", JSONB), name="one")
+    at = one.c.value["at"].astext
+    query = (
+        select(table.c.key, one.c.value["event"].astext, at, one.c.value["status"].astext)
+        .select_from(table.join(one, true()))
+        .where(table.c.state == ShopState.ACTIVE)
+        .order_by(at.desc())
+    )
+    return [FailedWebhook(*row) for row in await tx.execute(query)]
+
+
+def keys() -> Subquery:
+    """Id and key of every shop."""
+    return select(table.c.id, table.c.key).subquery("named_shops")
+
+
+def count_by_state() -> Select[tuple[str, int]]:
+    """How many shops there are, by state: for the metric."""
+    return select(table.c.state, func.count()).group_by(table.c.state)

@@ -13,26 +13,21 @@ from sqlalchemy import (
     FromClause,
     RowMapping,
     Select,
-    Subquery,
     and_,
     case,
-    column,
     delete,
-    func,
     insert,
     or_,
     select,
     text,
-    true,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import BadSignature, LoginUnreadable, NotFound
 from upbridge.domain.history import Way, What
-from upbridge.domain.shop import BY_A_PERSON, BY_LOST_KEY, BY_SHOP, LISTENING, Credentials, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, BY_SHOP, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_key import free_key, shop_key
 from upbridge.domain.shop_settings import Declared, ShopSettings, as_text
@@ -334,17 +329,6 @@ async def maps_as_before(tx: AsyncConnection, shop: Shop) -> bool:
     return row is not None and (row.settings, row.facts) == (dict(shop.settings.chosen), shop.facts)
 
 
-def in_states(*states: ShopState) -> Subquery:
-    """The shops in one of *states*: id, key."""
-    return select(table.c.id, table.c.key).where(table.c.state.in_(states)).subquery("shops_in_state")
-
-
-async def active_since(tx: AsyncConnection, shop_id: ShopId) -> datetime | None:
-    """When the shop was installed, or came back; None if it is not active."""
-    query = select(table.c.state_since).where(table.c.id == shop_id, table.c.state == ShopState.ACTIVE)
-    return (await tx.execute(query)).scalar()
-
-
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """When a shop's safety net was last started, and when the shop was installed."""
@@ -371,47 +355,6 @@ async def set_reconciled(tx: AsyncConnection, shop_id: ShopId, at: datetime) -> 
     await tx.execute(update(table).where(table.c.id == shop_id).values(reconciled_at=at))
 
 
-async def suspended(tx: AsyncConnection) -> list[tuple[str, str | None]]:
-    """The key of each shop that is suspended, and why it is; not those that their own staff paused."""
-    query = select(table.c.key, table.c.reason).where(
-        table.c.state == ShopState.SUSPENDED, table.c.reason.is_distinct_from(BY_SHOP)
-    )
-    query = query.order_by(table.c.key)
-    return [(row.key, row.reason) for row in await tx.execute(query)]
-
-
-async def unreadable(tx: AsyncConnection) -> list[ShopId]:
-    """The shops that are suspended because none of our keys opened their credentials, which are kept."""
-    query = select(table.c.id).where(
-        table.c.state == ShopState.SUSPENDED, table.c.reason == BY_LOST_KEY, table.c.api_key.is_not(None)
-    )
-    return [ShopId(shop_id) for shop_id in await tx.scalars(query.order_by(table.c.id))]
-
-
-@dataclass(frozen=True, slots=True)
-class FailedWebhook:
-    """The last call of a webhook of an active shop, as Upgates lists it, which failed."""
-
-    key: str
-    """The shop's."""
-    event: str
-    at: str
-    status: str | None
-
-
-async def failed_webhooks(tx: AsyncConnection) -> list[FailedWebhook]:
-    """The last calls that failed, over all active shops, newest first."""
-    one = func.jsonb_array_elements(table.c.webhook_failures).table_valued(column("value", JSONB), name="one")
-    at = one.c.value["at"].astext
-    query = (
-        select(table.c.key, one.c.value["event"].astext, at, one.c.value["status"].astext)
-        .select_from(table.join(one, true()))
-        .where(table.c.state == ShopState.ACTIVE)
-        .order_by(at.desc())
-    )
-    return [FailedWebhook(*row) for row in await tx.execute(query)]
-
-
 def listening(asked: FromClause) -> CTE:
     """The rows of *asked* whose shop (id) still has webhooks worth storing and still takes what comes to its
     addresses of that generation; with all their columns."""
@@ -427,21 +370,17 @@ async def renew_webhooks(tx: AsyncConnection, shop_id: ShopId) -> None:
     )
 
 
-def keys() -> Subquery:
-    """Id and key of every shop."""
-    return select(table.c.id, table.c.key).subquery("named_shops")
+async def erase(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """Delete the shop and, by the foreign keys, what belongs to it; returns how many shops went."""
+    return (await tx.execute(delete(table).where(table.c.id == shop_id))).rowcount
+
+
+async def active_since(tx: AsyncConnection, shop_id: ShopId) -> datetime | None:
+    """When the shop was installed, or came back; None if it is not active."""
+    query = select(table.c.state_since).where(table.c.id == shop_id, table.c.state == ShopState.ACTIVE)
+    return (await tx.execute(query)).scalar()
 
 
 async def all_keys(tx: AsyncConnection) -> list[str]:
     """The key of every shop."""
     return list((await tx.scalars(select(table.c.key).order_by(table.c.key))).all())
-
-
-def count_by_state() -> Select[tuple[str, int]]:
-    """How many shops there are, by state: for the metric."""
-    return select(table.c.state, func.count()).group_by(table.c.state)
-
-
-async def erase(tx: AsyncConnection, shop_id: ShopId) -> int:
-    """Delete the shop and, by the foreign keys, what belongs to it; returns how many shops went."""
-    return (await tx.execute(delete(table).where(table.c.id == shop_id))).rowcount

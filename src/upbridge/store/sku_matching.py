@@ -42,7 +42,8 @@ from upbridge.domain.sku import Match
 from upbridge.store.pairings import pairs
 from upbridge.store.skus import labels, quantities
 from upbridge.store.skus import names as skus
-from upbridge.store.variants import MatchPlace, beyond, matched_as, matching, reported, writable
+from upbridge.store.variant_queries import MatchPlace, beyond, matched_as, reported
+from upbridge.store.variants import matching, writable
 from upbridge.store.variants import names as variants
 
 

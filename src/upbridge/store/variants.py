@@ -3,11 +3,11 @@
 Its key: `domain/variant_key.py`. `match`, `sku_id`: which SKU it is, which `store.sku_matching` decides.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    case,
     column,
     delete,
     distinct,
@@ -28,11 +27,10 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.product import Product
@@ -313,89 +311,3 @@ async def resolve(
     )
     found = {row.place: row.key for row in rows}
     return [found.get(place) for place in range(1, len(wanted) + 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Unwritable:
-    """How many variants have no number that a target could write, and some of their names."""
-
-    ambiguous: bool
-    """Several SKUs are possible; else there is no code."""
-    number: int
-    names: tuple[str, ...]
-
-
-async def unwritable(tx: AsyncConnection, shop_id: ShopId, *, examples: int) -> list[Unwritable]:
-    """Variants that claim a SKU and whose stock can never be written, by cause."""
-    ambiguous = case((table.c.match == Match.DOUBLED, True), (table.c.code_key.is_(None), False))
-    cause = (
-        select(ambiguous.label("ambiguous"), func.coalesce(table.c.code, table.c.title, table.c.ean).label("name"))
-        .where(
-            table.c.shop_id == shop_id,
-            table.c.sku_id.is_not(None),
-            table.c.stock.is_not(None),
-            table.c.stock_own,
-        )
-        .cte("cause")
-    )
-    named = func.array_agg(aggregate_order_by(cause.c.name, cause.c.name), type_=ARRAY(Text))
-    rows = await tx.execute(
-        select(cause.c.ambiguous, func.count().label("number"), named[1:examples].label("names"))
-        .where(cause.c.ambiguous.is_not(None))
-        .group_by(cause.c.ambiguous)
-    )
-    return [Unwritable(row.ambiguous, int(row.number), tuple(row.names)) for row in rows]
-
-
-async def count_matches(tx: AsyncConnection, shop_id: ShopId) -> dict[Match, int]:
-    """How many variants are matched in which way."""
-    query = select(table.c.match, func.count()).where(table.c.shop_id == shop_id).group_by(table.c.match)
-    return {Match(match): int(number) for match, number in await tx.execute(query)}
-
-
-# --- the match report ---------------------------------------------------------------------------------------
-
-
-class MatchPlace(NamedTuple):
-    """Where a variant stands in the report of matches; the order is that of an index (`variants_match_idx`)."""
-
-    match: str
-    title_sorted: str | None
-    code: str | None
-    key: str
-
-
-_PLACE = (table.c.match, table.c.title_sorted, table.c.code, table.c.key)
-
-
-def reported(shop_id: ShopId, *conditions: ColumnElement[bool]) -> Select[Any]:
-    """The shop's variants in the order of the report, with what it shows of them."""
-    return (
-        select(*_PLACE, table.c.shop_id, table.c.title, table.c.ean, table.c.sku_id)
-        .where(table.c.shop_id == shop_id, *conditions)
-        .order_by(*_PLACE)
-    )
-
-
-def matched_as(match: Match) -> ColumnElement[bool]:
-    """A condition for `reported`: matched in this way."""
-    return table.c.match == match
-
-
-def beyond(after: MatchPlace | None) -> Iterator[ColumnElement[bool]]:
-    """Conditions for `reported`: what follows *after* (None: everything), each one range of the index. Their rows
-    follow each other.
-
-    Comparing rows would be one condition, but it loses those with a NULL, and variants without a title or a code
-    have one. NULLs are last.
-    """
-    if after is None:
-        yield true()
-        return
-    for depth in reversed(range(len(_PLACE))):
-        name, least = _PLACE[depth], after[depth]
-        same = [one == value for one, value in zip(_PLACE[:depth], after, strict=False)]
-        if least is not None:
-            yield and_(*same, name > least)
-            if name.nullable:
-                yield and_(*same, name.is_(None))

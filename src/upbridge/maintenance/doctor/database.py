@@ -25,7 +25,7 @@ from upbridge.insights.flow_states import of_all
 from upbridge.maintenance.doctor.finding import Finding
 from upbridge.maintenance.lost_keys import LOGINS, lost_values
 from upbridge.settings import Settings
-from upbridge.store import change_queries, document_queries, job_library, letters, secrets, shops
+from upbridge.store import change_queries, document_queries, job_library, letters, secrets, shop_queries
 from upbridge.store.database import Database, open_database
 from upbridge.store.probes import lost_limit, mixed_sessions, not_writable, require_unicode
 from upbridge.store.schema_version import schema_version
@@ -120,7 +120,7 @@ async def _workers(engine: AsyncEngine, systems: Systems) -> Finding:
         living = int(await tx.scalar(job_library.count_workers(len(systems.all))) or 0)
         changes = sum(row[-1] for row in await tx.execute(change_queries.count_by_kind()))
         documents = sum(row[-1] for row in await tx.execute(document_queries.count_by_kind(parked=False)))
-        states: list[tuple[Any, ...]] = [tuple(row) for row in await tx.execute(shops.count_by_state())]
+        states: list[tuple[Any, ...]] = [tuple(row) for row in await tx.execute(shop_queries.count_by_state())]
     active = any(number for state, number in states if state == ShopState.ACTIVE)
     waits = f"{changes} changes and {documents} documents wait"
     if living:
@@ -156,7 +156,7 @@ async def _mails(database: Database) -> Finding:
 async def _webhooks(database: Database) -> Finding:
     """Whether Upgates reached us last, as its own lists of webhooks say; each shop is asked daily (R45)."""
     async with database.engine.connect() as tx:
-        rows = await shops.failed_webhooks(tx)
+        rows = await shop_queries.failed_webhooks(tx)
     if not rows:
         return Finding("webhooks", "ok", "Upgates tells of no last call that failed")
     shown = [f"{row.key} {row.event} at {row.at}: {row.status or 'no answer'}" for row in rows[:_MOST_FAILURES]]

@@ -21,7 +21,16 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import change_queries, changes, cursors, documents, sku_matching, variants, warehouses
+from upbridge.store import (
+    change_queries,
+    changes,
+    cursors,
+    documents,
+    sku_matching,
+    variant_queries,
+    variants,
+    warehouses,
+)
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.guards import ask_a_person, let_pass
 from upbridge.store.history import StockWrite, record_stock
@@ -263,7 +272,7 @@ async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: dateti
             _Unmatched.AMBIGUOUS if found.ambiguous else _Unmatched.NO_CODE,
             {"number": found.number, "names": ", ".join(found.names)},
         )
-        for found in await variants.unwritable(tx, shop_id, examples=_EXAMPLES)
+        for found in await variant_queries.unwritable(tx, shop_id, examples=_EXAMPLES)
     ]
     await close_resolved(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
     await raise_problems(tx, shop_id, problems, now=now)

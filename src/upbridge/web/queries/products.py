@@ -6,10 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match
-from upbridge.store import pairings, sku_matching, skus, variants
+from upbridge.store import pairings, sku_matching, skus, variant_queries
 from upbridge.store.sku_matching import MatchedVariant
-from upbridge.store.variant_queries import shown_by_key
-from upbridge.store.variants import MatchPlace
+from upbridge.store.variant_queries import MatchPlace, shown_by_key
 
 PAGE = 100
 
@@ -56,7 +55,7 @@ async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: 
     """The report: the counts and a page of the variants matched like *shown* (the last for any beyond)."""
     async with engine.connect() as tx:
         known = await skus.any_known(tx, shop_id)
-        counted = await variants.count_matches(tx, shop_id)
+        counted = await variant_queries.count_matches(tx, shop_id)
         page = max(min(page, -(-counted.get(shown, 0) // PAGE)), 1)
         items = await sku_matching.matched_page(tx, shop_id, shown, limit=PAGE, offset=(page - 1) * PAGE)
         pairs = await _pairs(tx, shop_id)
