@@ -228,9 +228,7 @@ async def test_a_job_that_an_earlier_version_made_is_worked_on(machine: Engine, 
         await until(over)
 
 
-async def test_a_hint_becomes_a_delivery_without_anybody_waking_anybody(
-    machine: Engine, database: Database
-) -> None:
+async def test_a_hint_becomes_a_delivery_without_a_wake_up(machine: Engine, database: Database) -> None:
     machine.upgates.sell(1, 2)
     await machine.hint(Kind.PRODUCT, "1", "2")
 
@@ -401,7 +399,7 @@ async def test_a_slice_of_a_lane_that_another_worker_holds_does_nothing(machine:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("oops: secret"), NotReady("no database")])
-async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: Engine, error: Exception) -> None:
+async def test_an_unforeseen_error_blocks_the_lane_instead_of_spinning(machine: Engine, error: Exception) -> None:
     async def fail(documents: Sequence[Document]) -> AsyncIterator[Said]:
         yield [(documents[0], delivered(documents[0]))]
         raise error
@@ -444,7 +442,7 @@ async def test_a_slice_whose_database_goes_away_is_no_defect_and_waits(machine: 
     assert [*await machine.documents()] == ["v-2"]
 
 
-async def test_a_slice_that_fails_by_itself_is_told_with_its_stack(machine: Engine) -> None:
+async def test_a_slice_that_fails_by_itself_is_logged_with_its_stack(machine: Engine) -> None:
     async def fail(documents: Sequence[Document]) -> AsyncIterator[Said]:
         yield [(documents[0], delivered(documents[0]))]
         raise ZeroDivisionError
@@ -518,7 +516,7 @@ async def test_a_worker_that_works_renews_the_file_of_its_health_check(
         await until(renewed)
 
 
-async def test_a_worker_stops_when_it_is_told_to(machine: Engine, database: Database) -> None:
+async def test_a_worker_stops_when_it_is_asked_to(machine: Engine, database: Database) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(worker(machine, database))
         await fill(machine, 1)

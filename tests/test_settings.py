@@ -240,7 +240,7 @@ def test_what_mail_needs_is_asked_for(
     assert "required with" in complaints()[missing]
 
 
-def test_logs_are_for_machines_where_nobody_looks() -> None:
+def test_logs_are_for_machines_where_there_is_no_terminal() -> None:
     assert log_format(load_settings()) == ("console" if sys.stderr.isatty() else "json")
     assert log_format(Settings(_env_file=None, log_format="console")) == "console"
 
@@ -279,7 +279,7 @@ def test_every_wrong_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None
     assert complaints().keys() == WRONG.keys()
 
 
-def test_what_is_wrong_alone_and_what_is_missing_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_alone_and_what_is_missing_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     set_(monkeypatch, DATABASE_URL=GIVEN["DATABASE_URL"], LOG_FORMAT="xml", UPP_URL="svc.upp.ai")
 
     found = complaints()

@@ -51,7 +51,7 @@ def _pattern(texts: Texts, key: str, **values: object) -> re.Pattern[str]:
     return re.compile(r"\s+".join(re.escape(part) for part in said.split("-")[0].split()[:6]))
 
 
-def test_every_state_is_told() -> None:
+def test_every_state_is_shown() -> None:
     assert set(TOLD) == set(STATES)
 
 

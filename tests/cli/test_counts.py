@@ -67,7 +67,7 @@ async def test_a_net_that_is_under_way_is_named_with_its_beginning(machine: Engi
     assert f"{machine.watch().astimezone():%Y-%m-%d %H:%M}" in line
 
 
-async def test_a_net_that_nobody_goes_on_with_is_ended_and_the_next_one_begins_where_it_began(
+async def test_a_net_that_no_worker_goes_on_with_is_ended_and_the_next_one_begins_where_it_began(
     machine: Engine,
 ) -> None:
     async with machine.db.begin() as tx:

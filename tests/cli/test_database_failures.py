@@ -121,7 +121,7 @@ def test_each_command_tells_a_database_that_is_away_in_one_line(
 
 @pytest.mark.parametrize("words", [["shops", "list"], ["keys", "check"], ["migrate"], ["worker"]])
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_is_told_in_the_servers_words(
+def test_a_refusal_is_printed_in_the_servers_words(
     program: Program, environment: pytest.MonkeyPatch, words: list[str], refusal: tuple[str, str, str]
 ) -> None:
     code, said, what_to_do = refusal

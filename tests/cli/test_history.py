@@ -4,7 +4,7 @@ from tests.cli.documented import compare
 from tests.support.program import Database, Program
 
 
-def test_what_was_done_by_commands_is_told_by_commands(program: Program, database: Database) -> None:
+def test_what_was_done_by_commands_is_listed_by_commands(program: Program, database: Database) -> None:
     database.shop()
 
     program("shops", "settings", "garde", "stock.safety=3")

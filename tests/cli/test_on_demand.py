@@ -25,7 +25,7 @@ def loaded(*words: str) -> set[str]:
     return set(done.stderr.split())
 
 
-def test_the_version_is_told_without_a_database_library() -> None:
+def test_the_version_is_said_without_a_database_library() -> None:
     assert loaded("--version").isdisjoint({"sqlalchemy", "psycopg", "httpx", "fastapi", "cryptography"})
 
 

@@ -21,7 +21,7 @@ async def paused_import(machine: Engine) -> None:
         assert await pause_imports(tx, machine.shop_id) == 1
 
 
-async def test_it_ends_when_nothing_waits_and_says_that_nobody_works(
+async def test_it_ends_when_nothing_waits_and_says_that_no_worker_runs(
     machine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await wait(machine)

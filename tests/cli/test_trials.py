@@ -80,7 +80,7 @@ def test_with_yes_one_of_each_is_made_read_back_and_named(
     assert database.run("SELECT FROM links WHERE target = 'uphance' AND kind IN ('order', 'product')") == []
 
 
-def test_what_made_nothing_is_told_in_the_servers_words_and_ends_with_one(
+def test_what_made_nothing_is_printed_in_the_servers_words_and_ends_with_one(
     program: Program, shop: str, sandbox: Sandbox
 ) -> None:
     control(sandbox, "PUT", "/faults/uphance", {"error_share": 1.0, "match": "/products"})

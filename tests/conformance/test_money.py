@@ -38,7 +38,7 @@ def rung_up(portion: int) -> Iterator[tuple[Till, Json, Order]]:
 
 
 @portions
-def test_uphance_is_told_what_was_charged_to_the_last_haler_or_nothing(portion: int) -> None:
+def test_uphance_gets_what_was_charged_to_the_last_haler_or_nothing(portion: int) -> None:
     came: Counter[str] = Counter()
     for till, raw, order in rung_up(portion):
         for with_tax in (True, False):
@@ -92,7 +92,7 @@ def arithmetic_adds_up(issue: Issue, raw: Json) -> None:
 
 
 @portions
-def test_upp_is_told_what_was_charged_and_its_net_to_the_last_haler_or_that_it_is_estimated(portion: int) -> None:
+def test_upp_gets_what_was_charged_and_its_net_to_the_last_haler_or_that_it_is_estimated(portion: int) -> None:
     came: Counter[str] = Counter()
     for till, raw, order in rung_up(portion):
         before = haler(raw["order_total_before_round"])

@@ -32,7 +32,7 @@ async def refused(address: str, seconds: int = 5) -> psycopg.OperationalError:
         ("57P03", "the database system is starting up", "by itself", True),
     ],
 )
-async def test_a_refusal_is_told_in_the_servers_words(
+async def test_a_refusal_is_logged_in_the_servers_words(
     code: str, message: str, helps: str, *, passes: bool
 ) -> None:
     async with refusing_postgres(code, message) as address:
@@ -76,11 +76,11 @@ async def test_a_host_that_is_unknown_or_silent_or_refuses() -> None:
         (psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction"), "read-only"),
     ],
 )
-def test_what_a_statement_failed_with_is_told_where_it_is_known(error: Exception, reason: str) -> None:
+def test_what_a_statement_failed_with_is_named_where_it_is_known(error: Exception, reason: str) -> None:
     assert reason in reason_of(error)
 
 
-def test_a_deadline_is_told_in_words() -> None:
+def test_a_deadline_is_named_in_words() -> None:
     assert reason_of(TimeoutError()) == "no answer in time"
 
 

@@ -39,7 +39,7 @@ async def test_what_is_done_in_time_is_returned_or_raised() -> None:
 
 
 @pytest.mark.timeout(10)
-async def test_what_is_late_is_told_to_end_and_not_waited_for() -> None:
+async def test_what_is_late_is_cancelled_and_not_waited_for() -> None:
     stubborn = Stubborn()
 
     with pytest.raises(TimeoutError):
@@ -69,7 +69,7 @@ async def test_the_end_of_what_was_left_behind_is_waited_for_as_long_as_one_like
 
 
 @pytest.mark.timeout(10)
-async def test_who_waited_may_go_and_the_work_is_told_to_end() -> None:
+async def test_who_waited_may_go_and_the_work_is_cancelled() -> None:
     stubborn = Stubborn()
     waiting = asyncio.create_task(with_deadline(60, stubborn.work()))
     await stubborn.begun.wait()

@@ -64,7 +64,7 @@ def test_an_order_of_the_second_in_which_a_system_was_connected_is_sent() -> Non
     assert judged(policy, created_at=NOON - timedelta(seconds=1)) is Eligibility.TOO_OLD
 
 
-def test_nobody_decides_about_a_status_that_is_unknown_except_the_one_who_chose_it() -> None:
+def test_about_an_unknown_status_only_the_shop_that_chose_it_decides() -> None:
     assert judged(STATISTICS, status_id=99) is Eligibility.UNKNOWN
     assert judged(replace(WAREHOUSE, statuses=[99]), status_id=99) is Eligibility.SENT
     assert judged(WAREHOUSE, status_id=99, created_at=NOON - timedelta(days=9)) is Eligibility.TOO_OLD

@@ -143,7 +143,7 @@ def test_a_moment_outside_all_years_is_refused(moment: str) -> None:
 @pytest.mark.parametrize(
     ("key", "text"), [("uphance.channels", "cs/CZK:"), ("uphance.customer_mode", "collective:")]
 )
-def test_what_is_no_number_of_anything_over_there_is_refused(key: str, text: str, number: str) -> None:
+def test_what_is_no_number_of_the_target_is_refused(key: str, text: str, number: str) -> None:
     with pytest.raises(BadRequest):
         changed({}, {key: text + number})
 

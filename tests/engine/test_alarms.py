@@ -104,7 +104,7 @@ async def test_webhooks_that_we_may_not_have_are_an_alarm_and_come_back_with_the
     assert {hook["event"] for hook in machine.upgates.hooks} == {"Orders.create", "Products.update"}
 
 
-async def test_a_right_that_is_missing_is_told_once_and_not_as_missing_webhooks_too(
+async def test_a_right_that_is_missing_is_reported_once_and_not_as_missing_webhooks_too(
     machine: Engine, rare: dict[str, Any]
 ) -> None:
     rare["/webhooks/events"] = {

@@ -33,7 +33,7 @@ async def told(machine: Engine) -> list[tuple[str, str, Any]]:
 
 
 @pytest.mark.situation("facts.status_new")
-async def test_a_new_status_is_told_where_the_shop_chose_the_ones_that_send(shop: Engine) -> None:
+async def test_a_new_status_is_reported_where_the_shop_chose_the_ones_that_send(shop: Engine) -> None:
     await shop.service.settings_editor.change(await shop.shop(), {"uphance.order_statuses": "1"})
     shop.upgates.rare["/order-statuses"] = listed(_1="Received", _2="Sent", _3="Custom", _4="Canceled")
 
@@ -60,7 +60,7 @@ async def test_who_says_that_it_does_not_send_is_not_told_again(shop: Engine) ->
 
 
 @pytest.mark.situation("facts.status_new")
-async def test_where_the_type_decides_nothing_is_told(shop: Engine) -> None:
+async def test_where_the_type_decides_nothing_is_reported(shop: Engine) -> None:
     shop.upgates.rare["/order-statuses"] = listed(_1="Received", _2="Sent", _3="Received", _4="Custom")
 
     await facts_changed(shop)
@@ -69,7 +69,7 @@ async def test_where_the_type_decides_nothing_is_told(shop: Engine) -> None:
 
 
 @pytest.mark.situation("facts.status_new")
-async def test_a_second_status_of_shipped_orders_is_told_before_one_is_shipped(shop: Engine) -> None:
+async def test_a_second_status_of_shipped_orders_is_reported_before_one_is_shipped(shop: Engine) -> None:
     shop.upgates.rare["/order-statuses"] = listed(_1="Received", _2="Sent", _3="Sent")
 
     await facts_changed(shop)
@@ -102,7 +102,7 @@ async def offers(machine: Engine, path: str, *numbers: int) -> None:
 
 @pytest.mark.situation("facts.choice_new")
 @pytest.mark.parametrize(("path", "rule", "key"), LISTS)
-async def test_a_new_way_without_a_row_is_told_until_it_has_one(
+async def test_a_new_way_without_a_row_is_reported_until_it_has_one(
     shop: Engine, path: str, rule: str, key: str
 ) -> None:
     await shop.service.settings_editor.change(await shop.shop(), {rule: "1:one"})

@@ -70,7 +70,7 @@ async def taken_back(machine: Engine) -> list[str]:
 
 @pytest.mark.situation("delete.silent")
 @pytest.mark.parametrize("flag", [None, "deleted_yn", "deleted"])
-async def test_an_order_whose_deletion_nobody_announced_is_found_in_the_list_of_deleted_ones(
+async def test_an_order_whose_deletion_was_not_announced_is_found_in_the_list_of_deleted_ones(
     machine: Engine, flag: str | None
 ) -> None:
     await sold(machine, "A", "B", "C")
@@ -152,7 +152,7 @@ async def test_a_list_that_shrinks_while_it_is_read_hides_no_deleted_order(machi
 
 @pytest.mark.situation("restore.silent")
 @pytest.mark.parametrize("listed", [True, False], ids=["api_lists_deleted", "api_does_not"])
-async def test_an_order_that_is_restored_and_nobody_says_so_comes_back_within_a_day(
+async def test_an_order_that_is_restored_without_a_webhook_comes_back_within_a_day(
     machine: Engine, *, listed: bool
 ) -> None:
     await sold_long_ago(machine, "A", "B", "C")

@@ -257,7 +257,7 @@ async def test_one_product_that_cannot_be_read_is_named_and_costs_no_neighbour(m
 
 @pytest.mark.situation("list.entity")
 @pytest.mark.parametrize("purpose", [RunPurpose.IMPORT, RunPurpose.SAFETY_NET])
-async def test_one_order_that_cannot_be_read_is_told_by_its_second_and_costs_no_neighbour(
+async def test_one_order_that_cannot_be_read_is_named_by_its_second_and_costs_no_neighbour(
     machine: Engine, purpose: RunPurpose
 ) -> None:
     for number in range(250):
@@ -284,7 +284,7 @@ async def test_one_order_that_cannot_be_read_is_told_by_its_second_and_costs_no_
 
 
 @pytest.mark.situation("list.entity")
-async def test_a_part_that_was_called_handled_is_told_again_while_it_lasts(machine: Engine) -> None:
+async def test_a_part_that_was_called_handled_is_reported_again_while_it_lasts(machine: Engine) -> None:
     machine.upgates.order("N1", last_update_time=ago(machine))
     machine.upgates.judges.append(poisonous(machine, "/orders", "order_number", "N1"))
     await net(machine)

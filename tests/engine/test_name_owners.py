@@ -28,7 +28,7 @@ def by_code(machine: Engine) -> None:
     machine.target.apart_by = UniqueName.CODE
 
 
-async def test_the_oldest_product_bears_a_name_first_whatever_its_case(machine: Engine) -> None:
+async def test_the_oldest_product_bears_a_name_first_in_any_case(machine: Engine) -> None:
     await machine.settle(goods(7, "AB-1"))
     await machine.settle(goods(3, "ab-1 "))
 
@@ -38,7 +38,7 @@ async def test_the_oldest_product_bears_a_name_first_whatever_its_case(machine: 
 
 
 @pytest.mark.parametrize(("one", "other"), [("ČERNÁ-1", "černá-1"), ("ß-1", "ß-1"), ("a_1%", "A_1%")])
-async def test_case_is_folded_beyond_ascii_whatever_the_locale_of_the_database(
+async def test_case_is_folded_beyond_ascii_in_every_locale_of_the_database(
     machine: Engine, one: str, other: str
 ) -> None:
     await machine.settle(goods(3, one))
@@ -59,7 +59,7 @@ async def test_eans_are_looked_at_where_the_target_goes_by_them(machine: Engine)
     assert first(machine) == {"859": NameOwner(3, "v-30")}
 
 
-async def test_a_target_that_goes_by_ids_is_told_nothing_and_nothing_is_read_again(machine: Engine) -> None:
+async def test_a_target_that_goes_by_ids_gets_no_names_and_nothing_is_read_again(machine: Engine) -> None:
     machine.target.apart_by = None
     await machine.settle(goods(3, "A"))
 
@@ -112,7 +112,7 @@ class TestReadingAgain:
 
         assert machine.again == {"7"}
 
-    async def test_what_keeps_its_name_stirs_nobody(self, machine: Engine) -> None:
+    async def test_what_keeps_its_name_has_no_product_read_again(self, machine: Engine) -> None:
         await machine.settle(goods(3, "ab-1"), goods(7, "AB-1"))
 
         await machine.settle(goods(3, "ab-1", stock=5))

@@ -178,7 +178,7 @@ async def test_what_is_deleted_during_its_first_sending_is_looked_at_again_and_r
 # --- no longer wanted ---------------------------------------------------------------------------------------
 
 
-async def test_what_nobody_wants_any_more_is_withdrawn(machine: Engine) -> None:
+async def test_what_is_desired_no_more_is_withdrawn(machine: Engine) -> None:
     await machine.settle(coat())
     machine.target.mapping = lambda _entity: []
 

@@ -185,7 +185,7 @@ async def test_an_unreadable_product_is_neither_deleted_nor_in_the_way(machine: 
     assert [(problem.key, problem.entity) for problem in await machine.problems()] == [("product.unreadable", "1")]
 
 
-async def test_where_one_does_not_say_who_it_is_nobody_is_taken_for_deleted(machine: Engine) -> None:
+async def test_where_one_does_not_say_which_it_is_none_is_taken_for_deleted(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
     await machine.hint(Kind.PRODUCT, "1", "2")
     await machine.drain()
@@ -449,7 +449,7 @@ async def test_the_gravest_of_several_failures_decides(machine: Engine) -> None:
     assert (await machine.shop()).state is ShopState.SUSPENDED
 
 
-async def test_what_nobody_foresaw_is_raised(machine: Engine) -> None:
+async def test_an_unforeseen_error_is_raised(machine: Engine) -> None:
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -483,7 +483,7 @@ async def test_a_hint_during_the_reading_is_read_again(machine: Engine) -> None:
     assert await machine.changes() == []
 
 
-async def test_no_transaction_is_open_while_somebody_else_is_asked(machine: Engine) -> None:
+async def test_no_transaction_is_open_while_another_system_is_asked(machine: Engine) -> None:
     machine.upgates.order("A-1")
     open_ones: list[Any] = []
 

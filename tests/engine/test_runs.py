@@ -293,7 +293,7 @@ async def test_a_page_that_stays_refused_does_not_keep_the_run_alive_for_ever(ma
     assert (await run_of(machine)).complete
 
 
-async def test_an_import_that_nobody_wanted_any_more_can_be_started_again(machine: Engine) -> None:
+async def test_an_import_that_no_target_wanted_any_more_can_be_started_again(machine: Engine) -> None:
     machine.upgates.page_size = 10
     machine.upgates.sell(*range(1, 31))
     await begin(machine)

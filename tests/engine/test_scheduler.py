@@ -103,7 +103,7 @@ async def test_a_net_that_is_out_for_a_whole_period_is_given_up_for_the_next(mac
     assert len({row["since"] for row in states}) == 1
 
 
-async def test_a_shop_that_feeds_nobody_needs_no_net(make_engine: MakeEngine) -> None:
+async def test_a_shop_without_a_target_needs_no_net(make_engine: MakeEngine) -> None:
     machine = await make_engine(connected=False)
     machine.watch.move(hours=50)
 

@@ -354,7 +354,7 @@ LOOKS = st.lists(st.tuples(st.sampled_from(["whole", "empty", "part", "zero"]), 
 
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(looks=LOOKS)
-async def test_whatever_is_seen_nothing_goes_that_was_not_missing_twice_minutes_apart_and_the_end_is_right(
+async def test_nothing_goes_that_was_not_missing_twice_minutes_apart_and_the_end_is_right(
     machine: Engine, looks: list[tuple[str, int]]
 ) -> None:
     answers = {"whole": two_sizes(1, 2), "part": two_sizes(1), "zero": two_sizes(1, 2)}

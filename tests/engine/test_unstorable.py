@@ -26,7 +26,7 @@ def spoil(machine: Engine, what: dict[str, Any]) -> None:
 
 
 @pytest.mark.situation("field.unstorable")
-async def test_by_key_its_neighbours_go_on_and_it_is_told(machine: Engine) -> None:
+async def test_by_key_its_neighbours_go_on_and_it_is_reported(machine: Engine) -> None:
     spoil(machine, {"code": LONG})
     await machine.hint(Kind.PRODUCT, "1", "2", "3", "4", "5")
     await machine.hint(Kind.ORDER, "A", "B", "C")

@@ -164,7 +164,7 @@ async def test_only_an_active_shop_is_asked(make_engine: MakeEngine, state: Shop
     assert machine.upgates.requests == []
 
 
-async def test_without_calls_left_for_it_nobody_is_asked_and_the_moment_is_told(machine: Engine) -> None:
+async def test_without_calls_left_for_it_no_system_is_asked_and_the_moment_is_named(machine: Engine) -> None:
     """Orders may still be read when a user who looks has to wait."""
     machine.upgates.order("O-1")
     hour = machine.watch().replace(minute=0)

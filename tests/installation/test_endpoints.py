@@ -142,7 +142,7 @@ class TestInstall:
         ],
     )
     @pytest.mark.rule("R12")
-    async def test_that_is_genuine_is_answered_200_whatever_its_address(
+    async def test_that_is_genuine_is_answered_200_with_any_address(
         self, call: Call, upgates: Upgates, rows: Rows, address: str
     ) -> None:
         response = await call("install", upgates.install(apiUrl=address))
@@ -561,7 +561,7 @@ class TestEveryEndpoint:
     @pytest.mark.rule("R16")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     @pytest.mark.parametrize("offer", ["compress, exi", "gzip, br, zstd", "*"])
-    async def test_answers_in_plain_whatever_encoding_is_offered(
+    async def test_answers_in_plain_in_every_encoding_that_is_offered(
         self, endpoint: str, offer: str, upgates: Upgates, service: InstallationService
     ) -> None:
         app = create_app(settings())

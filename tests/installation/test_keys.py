@@ -96,7 +96,7 @@ async def test_after_ten_minutes_the_key_is_fetched_again(host: KeyHost, keys: S
     assert await keys.current() == [NEW]
 
 
-async def test_before_that_it_is_renewed_while_nobody_waits(host: KeyHost, keys: SignatureKeys) -> None:
+async def test_before_that_it_is_renewed_while_no_caller_waits(host: KeyHost, keys: SignatureKeys) -> None:
     await keys.current()
     host.wait(minutes=6)
     host.hanging = asyncio.Event()
@@ -158,7 +158,7 @@ async def test_bad_signatures_ask_the_host_a_few_times_and_then_once_a_second(
     assert (host.asked, host.slept) == (1 + LOOKS + 10, 10 * LOOK_EVERY.total_seconds())
 
 
-async def test_all_who_wait_for_a_look_share_it_and_too_many_are_told_to_try_again(
+async def test_all_who_wait_for_a_look_share_it_and_too_many_are_asked_to_try_again(
     host: KeyHost, keys: SignatureKeys
 ) -> None:
     tried = await keys.current()

@@ -169,7 +169,7 @@ class TestRefuses:
         with pytest.raises(BadSignature):
             check(UPGATES.sign(body, SHORT, token="theirs"), Endpoint.OPEN)
 
-    def test_an_empty_signature_token_because_anybody_can_sign_with_it(self) -> None:
+    def test_an_empty_signature_token_because_every_stranger_can_sign_with_it(self) -> None:
         call = UPGATES.sign({"token": "shop-1", "time": NOON.isoformat()}, SHORT, token="")
 
         with pytest.raises(BadSignature, match="any caller can sign"):
@@ -230,7 +230,7 @@ class TestRefuses:
     @pytest.mark.rule("R2")
     @slow
     @given(call=st.dictionaries(st.sampled_from([*LONG, "signature_v2", "signature", "version"]), json_values))
-    def test_whatever_was_not_signed(self, call: dict[str, Any]) -> None:
+    def test_all_that_was_not_signed(self, call: dict[str, Any]) -> None:
         for endpoint in Endpoint:
             with pytest.raises(BadSignature):
                 check(call, endpoint)

@@ -132,7 +132,7 @@ async def test_a_login_that_no_key_opens_is_not_said_to_be_refused(host: Host, m
     assert "refuse" not in body
 
 
-async def test_keys_that_do_not_open_what_is_stored_are_told_once_and_when_they_do_again(host: Host) -> None:
+async def test_keys_that_do_not_open_what_is_stored_are_reported_once_and_when_they_do_again(host: Host) -> None:
     new = Cipher([Fernet.generate_key().decode()])
     await load_addresses(host.post.engine, new)
     old = host.watch()
@@ -145,7 +145,7 @@ async def test_keys_that_do_not_open_what_is_stored_are_told_once_and_when_they_
     assert await host.subjects(host.watch(), rounds=4) == [f"Upbridge: over: {subject.removeprefix('Upbridge: ')}"]
 
 
-async def test_the_login_of_a_shop_that_has_left_is_nobody_s_concern(host: Host, make_shop: MakeShop) -> None:
+async def test_the_login_of_a_shop_that_has_left_is_not_reported(host: Host, make_shop: MakeShop) -> None:
     await connect(host, await make_shop(key="eshop", state="uninstalled"), "broken")
 
     assert await host.subjects(host.watch()) == []
@@ -189,7 +189,7 @@ async def test_a_web_process_that_was_just_started_waits_for_its_worker(host: Ho
     assert await host.subjects(host.watch(), rounds=3) == []
 
 
-async def test_a_disk_that_fills_up_is_told_by_its_own_machine_alone(host: Host) -> None:
+async def test_a_disk_that_fills_up_is_reported_by_its_own_machine_alone(host: Host) -> None:
     full, other = host.watch("full"), host.watch("other")
     host.disk = Disk(40 * GB, 1000 * GB)
     assert await host.subjects(full) == ["Upbridge: The disk of full is nearly full"]
@@ -212,7 +212,7 @@ async def test_the_disk_of_a_machine_that_is_no_more_is_over_after_a_day(host: H
 
 
 @pytest.mark.parametrize("schema", ["0001", "9999"])
-async def test_a_schema_that_this_version_cannot_run_on_is_told_after_the_time_of_an_upgrade(
+async def test_a_schema_that_this_version_cannot_run_on_is_reported_after_the_time_of_an_upgrade(
     host: Host, schema: str, make_shop: MakeShop
 ) -> None:
     await make_shop(key="eshop", state="suspended", reason="refused")
@@ -252,7 +252,7 @@ async def test_the_next_operator_hears_what_is_still_so(host: Host, make_shop: M
     assert [one.recipients for one in host.mail.box.received] == [("another@example.com",)]
 
 
-async def test_more_mails_than_anybody_reads_in_a_day_wait_for_the_next(host: Host, make_shop: MakeShop) -> None:
+async def test_more_mails_than_a_person_reads_in_a_day_wait_for_the_next(host: Host, make_shop: MakeShop) -> None:
     watch = host.watch()
     for number in range(MOST_A_DAY + 2):
         await make_shop(key=f"shop-{number}", state="suspended", reason="refused")

@@ -88,7 +88,7 @@ async def test_a_server_that_fails_is_asked_once_a_round(post: PostOffice, mail:
     assert [attempts for *_, attempts in await rows(post)] == [1, 0, 0]
 
 
-async def test_a_refused_recipient_is_not_asked_again_and_keeps_nobody_waiting(
+async def test_a_refused_recipient_is_not_asked_again_and_keeps_no_other_waiting(
     post: PostOffice, mail: Box, watch: MovableClock
 ) -> None:
     mail.box.fault = MailFault.REFUSE

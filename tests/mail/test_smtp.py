@@ -84,7 +84,7 @@ async def test_only_a_refusal_is_final(fault: MailFault, error: type[Exception],
     assert "owner@example.com" not in str(caught.value)
 
 
-async def test_a_wrong_login_is_told_without_the_password() -> None:
+async def test_a_wrong_login_is_reported_without_the_password() -> None:
     async with listening() as here:
         with pytest.raises(Unreachable, match="refuses the login") as caught:
             await mailer(here.url(login="me:hush@")).send(letter(), now=NOON)
@@ -92,7 +92,7 @@ async def test_a_wrong_login_is_told_without_the_password() -> None:
     assert "hush" not in str(caught.value)
 
 
-async def test_nobody_at_the_address_is_a_matter_for_another_try() -> None:
+async def test_an_address_where_no_server_listens_is_a_matter_for_another_try() -> None:
     with pytest.raises(Unreachable):
         await mailer("smtp://127.0.0.1:9").send(letter(), now=NOON)
 

@@ -205,7 +205,7 @@ def test_values_of_ones_own_are_no_placeholders() -> None:
 # --- the database ---------------------------------------------------------------------------------------------
 
 
-async def test_a_refusal_is_told_in_the_servers_own_words() -> None:
+async def test_a_refusal_is_printed_in_the_servers_own_words() -> None:
     async with refusing_postgres("28P01", 'password authentication failed for user "upbridge"') as address:
         found = (await looked_at(settings(address)))["database"]
 
@@ -265,7 +265,9 @@ async def test_a_worker_that_lives_is_counted(database_url: str) -> None:
         (timedelta(), "ok", "s"),
     ],
 )
-async def test_the_clock_is_told_with_its_sign(database_url: str, moved: timedelta, state: str, says: str) -> None:
+async def test_the_clock_is_printed_with_its_sign(
+    database_url: str, moved: timedelta, state: str, says: str
+) -> None:
     async with running_sandbox() as box:
         found = by_check(await examine(settings(database_url, box), SYSTEMS, clock=lambda: utc_now() + moved))[
             "clock"

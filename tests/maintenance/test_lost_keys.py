@@ -174,7 +174,7 @@ async def test_a_running_process_notices_once_that_others_are_used(engine: Async
     assert [one["event"] for one in logs] == ["encryption_keys_do_not_fit"]
 
 
-async def test_what_waits_and_no_key_opens_is_read_again_and_told_once(machine: Engine) -> None:
+async def test_what_waits_and_no_key_opens_is_read_again_and_reported_once(machine: Engine) -> None:
     await machine.settle(make_product(make_variant(1)), make_product(make_variant(2), product_id=13))
     await machine.run("UPDATE documents SET body = :sealed WHERE parent = '12'", sealed=FOREIGN)
 

@@ -333,7 +333,7 @@ async def test_a_shop_that_leaves_while_a_worker_is_waited_for_is_not_connected(
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("wins", [False, True])
-async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins: bool) -> None:
+async def test_who_gives_up_keeps_the_lane_from_no_worker(machine: Engine, *, wins: bool) -> None:
     """While waiting for it, or at the moment in which it is his."""
     await upp(machine)
     shop, lane = await machine.shop(), Lane.push(machine.shop_id, "upp")
@@ -532,7 +532,7 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
 
 
 @pytest.mark.situation("currency")
-async def test_a_channel_that_is_new_over_there_is_known_the_day_after(machine: Engine) -> None:
+async def test_a_channel_that_is_new_in_uphance_is_known_the_day_after(machine: Engine) -> None:
     server = uphance_of(machine)
     await upp(machine)
     await uphance(machine)

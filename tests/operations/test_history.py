@@ -94,7 +94,7 @@ async def parked(machine: Engine) -> int:
     return problem.id
 
 
-async def test_a_problem_that_is_tried_again_or_handled_is_told(machine: Engine) -> None:
+async def test_a_problem_that_is_tried_again_or_handled_is_listed(machine: Engine) -> None:
     number = await parked(machine)
 
     await by_page(machine).service.problem_actions.retry(number)
@@ -125,7 +125,7 @@ async def test_what_can_not_be_tried_again_was_not_tried(machine: Engine) -> Non
     assert await told(machine) == []
 
 
-async def test_a_connection_that_ends_is_told_and_so_is_a_login_that_works_again(machine: Engine) -> None:
+async def test_a_connection_that_ends_is_listed_and_so_is_a_login_that_works_again(machine: Engine) -> None:
     await machine.service.connections.break_off(machine.shop_id, "upp", "no", now=machine.watch())
     await machine.service.connections.break_off(machine.shop_id, "upp", "no", now=machine.watch())
     await machine.service.connection_editor.restore(await machine.shop(), "upp")
@@ -138,7 +138,7 @@ async def test_a_connection_that_ends_is_told_and_so_is_a_login_that_works_again
     ]
 
 
-async def test_renewed_addresses_and_ended_sessions_are_told(machine: Engine) -> None:
+async def test_renewed_addresses_and_ended_sessions_are_listed(machine: Engine) -> None:
     await machine.service.secret_renewal.renew(await machine.shop(), webhooks=True, sessions=True)
 
     assert [short(one)[1] for one in await told(machine)] == [What.WEBHOOKS_RENEWED, What.SESSIONS_ENDED]

@@ -87,7 +87,7 @@ async def test_what_was_handled_by_hand_is_not_sent_until_it_changes(machine: En
     assert machine.target.times() == {"v-1": 1}
 
 
-async def test_who_dismisses_a_product_that_was_delivered_before_keeps_its_name_over_there(
+async def test_who_dismisses_a_product_that_was_delivered_before_keeps_its_name_at_the_target(
     machine: Engine,
 ) -> None:
     await machine.settle(make_product(make_variant(1, code="old")))

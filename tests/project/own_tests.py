@@ -42,7 +42,7 @@ SLEEPS: Mapping[str, str] = {
     "tests/test_job_queue.py:jobs": "the other side is a database",
     "tests/test_jobs.py:test_two_workers_share_the_work_and_double_nothing": "work for two to share",
     "tests/test_jobs.py:until": "the other side is a database",
-    "tests/web/test_http_protocol.py:test_a_body_that_nobody_reads_ends_as_well": "how slowly a client sends",
+    "tests/web/test_http_protocol.py:test_a_body_that_no_handler_reads_ends_as_well": "how slowly a client sends",
     "tests/web/test_http_protocol.py:test_a_head_that_trickles_is_given_up": "how slowly a client sends",
     "tests/web/test_products.py:test_who_reads_slowly_holds_nothing_and_who_breaks_off_leaves_nothing": (
         "a pool gives no event when a connection comes back"

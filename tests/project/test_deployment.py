@@ -63,7 +63,7 @@ class TestImage:
             assert f"org.opencontainers.image.{name}=${name.upper()}" in DOCKERFILE
 
     @pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
-    def test_it_is_built_with_whatever_is_there(self, builder: str, tmp_path: Path) -> None:
+    def test_it_is_built_with_the_builder_that_is_there(self, builder: str, tmp_path: Path) -> None:
         """What stands in for the builder says how it was called."""
         place = tmp_path / builder
         place.write_text('#!/bin/sh\necho "$0 $*"\n')

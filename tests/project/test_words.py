@@ -27,6 +27,10 @@ def test_a_gone_phrase_is_found_across_lines() -> None:
     assert words.phrases_in("Nobody waits.") == [r"\bnobody\b"]
 
 
+def test_the_name_of_a_test_is_read_as_a_sentence() -> None:
+    assert words.phrases_in(words.said_by("test_an_order_" + "nobody_wants")) == [r"\bnobody\b"]
+
+
 def test_a_plain_sentence_has_none() -> None:
     assert words.phrases_in("The worker claims the due rows.") == []
 

@@ -1,7 +1,7 @@
 """The words that are gone: private names that had a standard one, and turns of phrase that name no actor.
 
 docs/glossary.md has the words that are used instead. Names are looked for in identifiers, file names and tables;
-phrases in docstrings, comments, pages of documentation and the help of commands.
+phrases in docstrings, comments, the names of tests, pages of documentation and the help of commands.
 """
 
 import ast
@@ -61,7 +61,7 @@ PHRASES: dict[str, str] = {
     r"\bbecomes? of\b": "say what happens to it",
     r"\bmanieth\b": "every n-th",
     r"\bDoubt:": "Assumption:",
-    r"\bis told\b|\bare told\b|\btold once\b": "say who reads it: reported, shown, logged",
+    r"\b(?:is|are) told\b(?! apart)|\btold once\b": "say who reads it: reported, shown, logged",
     r"\bbites?\b": "slice",
 }
 
@@ -121,7 +121,7 @@ def other_meaning_in(name: str, path: str) -> list[str]:
 
 
 def _phrases() -> Iterator[str]:
-    for name, line, text in (*_prose_of_code(), *_prose_of_pages()):
+    for name, line, text in (*_prose_of_code(), *_claims(), *_prose_of_pages()):
         for found in phrases_in(text):
             yield f"{name}:{line}: {found!r}: {PHRASES[found]}"
 
@@ -141,6 +141,21 @@ def _prose_of_code() -> Iterable[tuple[str, int, str]]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
                 yield name, token.start[0], token.string
+
+
+def _claims() -> Iterable[tuple[str, int, str]]:
+    """The names of tests, which are sentences."""
+    for name, source in _modules():
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.FunctionDef(name=claim, lineno=line) | ast.AsyncFunctionDef(name=claim, lineno=line):
+                    if claim.startswith("test_"):
+                        yield name, line, said_by(claim)
+
+
+def said_by(claim: str) -> str:
+    """The sentence that the name of a test is."""
+    return claim.removeprefix("test_").replace("_", " ")
 
 
 def _prose_of_pages() -> Iterable[tuple[str, int, str]]:

@@ -22,7 +22,7 @@ def test_a_small_shop_fits_into_bronze() -> None:
     assert day.import_calls == 5 + 3
 
 
-def test_a_busy_shop_is_told_what_to_buy_and_that_is_enough_and_no_more() -> None:
+def test_what_a_busy_shop_should_buy_is_enough_and_no_more() -> None:
     def silver(packages: int) -> Plan:
         return plan("silver", packages, products=5000, orders_per_day=200, product_changes_per_day=500)
 

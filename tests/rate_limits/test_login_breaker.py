@@ -179,7 +179,7 @@ async def test_after_two_failures_only_shops_in_good_standing_are_called(
     await one_call(ledger, stranger)
 
 
-async def test_after_four_failures_nobody_is_called(
+async def test_after_four_failures_no_shop_is_called(
     ledger: Ledger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     good, dying = await make_shop(), await make_shop()
@@ -247,7 +247,7 @@ async def test_a_shop_that_fails_is_no_longer_in_good_standing(ledger: Ledger, m
         await one_call(ledger, await make_shop())
 
 
-async def test_first_calls_go_one_at_a_time_and_nobody_else_waits_for_them(
+async def test_first_calls_go_one_at_a_time_and_no_other_call_waits_for_them(
     ledger: Ledger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     good, stranger = await make_shop(), await make_shop()

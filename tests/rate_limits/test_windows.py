@@ -92,7 +92,7 @@ def test_nothing_is_ever_overspent_and_nothing_urgent_refused_while_calls_are_le
 
 
 @given(walk=walks(), limits=LIMITS, purpose=st.sampled_from(Purpose), closed=st.none() | st.integers(0, 7200))
-def test_nobody_waits_while_budget_is_free_for_them(
+def test_no_call_waits_while_budget_is_free_for_it(
     walk: tuple[datetime, list[tuple[timedelta, Purpose]]],
     limits: Limits | None,
     purpose: Purpose,

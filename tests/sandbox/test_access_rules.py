@@ -28,7 +28,7 @@ async def test_the_sixth_login_after_five_wrong_ones_is_403_even_with_the_right_
     assert (await api("GET", "/status")).status_code == 403
 
 
-async def test_an_inactive_api_user_is_403_and_locks_nobody_out(api: Caller) -> None:
+async def test_an_inactive_api_user_is_403_and_locks_no_address(api: Caller) -> None:
     await api.box.control("PUT", "/shops/demo/access", {"active": False})
     statuses = [(await api("GET", "/owner")).status_code for _ in range(6)]
     await api.box.control("PUT", "/shops/demo/access", {"active": True})
@@ -184,7 +184,7 @@ async def test_a_body_that_is_no_json_object_is_400(api: Caller, body: str, rule
     assert await api.rules() == [rule]
 
 
-async def test_a_field_that_nobody_published_is_a_violation(api: Caller) -> None:
+async def test_a_field_that_is_not_published_is_a_violation(api: Caller) -> None:
     order = {"order_number": "26000001", "tracking_url": "https://x"}
 
     await api("PUT", "/orders", json={"orders": [order]})

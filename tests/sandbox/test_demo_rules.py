@@ -244,7 +244,7 @@ def test_a_wrong_draft_is_found(
     assert _kinds(compare.uphance_orders(origin, drafts, _catalogue(state), broken, "demo")) == [kind]
 
 
-def test_a_parked_order_that_nobody_was_told_of_is_found(origin: Origin, state: State) -> None:
+def test_a_parked_order_without_a_problem_is_found(origin: Origin, state: State) -> None:
     verdict = compare.uphance_orders(origin, _drafts(origin, state), _catalogue(state), Problems([]), "demo")
 
     sendable = [number for number in state.shops["demo"].broken if uphance_rules.sendable(origin.orders[number])]

@@ -150,7 +150,7 @@ async def test_written_orders_fit(api: Caller, description: dict[str, Any]) -> N
     ("name", "path", "rows"),
     [("products-2024-02.json", "/products", "products"), ("orders-2024-02.json", "/orders", "orders")],
 )
-async def test_whatever_a_real_answer_holds_ours_holds_too(api: Caller, name: str, path: str, rows: str) -> None:
+async def test_all_that_a_real_answer_holds_ours_holds_too(api: Caller, name: str, path: str, rows: str) -> None:
     real = json.loads((vendor_file(CAPTURED) / name).read_text())
     ours = (await api("GET", path)).json()
 

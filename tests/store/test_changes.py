@@ -250,7 +250,7 @@ STEPS = st.lists(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 @given(steps=STEPS)
-async def test_whatever_was_heard_after_it_was_taken_still_waits(
+async def test_what_was_heard_after_it_was_taken_still_waits(
     machine: Engine, steps: list[tuple[str, set[str]]]
 ) -> None:
     await machine.run("DELETE FROM changes")

@@ -106,7 +106,7 @@ async def test_a_killed_server_comes_back_by_itself_with_every_committed_row(hom
     assert not running(home)
 
 
-async def test_without_a_watcher_nobody_brings_it_back(home: Path) -> None:
+async def test_without_a_watcher_no_process_brings_it_back(home: Path) -> None:
     async with open_database(Settings(_env_file=None, data_dir=home)) as database:
         assert database.embedded is not None
         victim = postmaster(home)
@@ -121,7 +121,9 @@ async def test_without_a_watcher_nobody_brings_it_back(home: Path) -> None:
 
 
 @pytest.mark.parametrize("whose", ["another program", "another Postgres"])
-def test_a_pid_that_belongs_to_somebody_else_by_now_is_no_obstacle(home: Path, tmp_path: Path, whose: str) -> None:
+def test_a_pid_that_belongs_to_another_program_by_now_is_no_obstacle(
+    home: Path, tmp_path: Path, whose: str
+) -> None:
     """After a crash of the machine the number in the file may be another process's."""
     neighbour = EmbeddedPostgres(tmp_path)
     neighbour.start()

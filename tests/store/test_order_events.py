@@ -21,7 +21,7 @@ async def steps(machine: Engine) -> list[tuple[str, str, str]]:
     return [(row["event"], row["target"], row["detail"]) for row in rows]
 
 
-async def test_an_order_that_nobody_wants_is_known_until_it_is_gone(machine: Engine) -> None:
+async def test_an_order_that_no_target_wants_is_known_until_it_is_gone(machine: Engine) -> None:
     machine.target.mapping = lambda _entity: ()
 
     await machine.settle(make_order(order_number="1", created_at=MADE), kind="order")

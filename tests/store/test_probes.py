@@ -41,7 +41,9 @@ async def test_a_database_with_room_takes_a_write_and_keeps_nothing_of_it(engine
         assert await tx.scalar(text("SELECT to_regclass('public.upbridge_probe')")) is None
 
 
-async def test_a_full_disk_is_told_and_over_when_there_is_room(new_database_url: str, small_disk: Path) -> None:
+async def test_a_full_disk_is_reported_and_over_when_there_is_room(
+    new_database_url: str, small_disk: Path
+) -> None:
     (small_disk / "room").write_bytes(b"\0" * 1024 * 1024)
     name = _tablespace(new_database_url, small_disk)
     engine = create_async_engine(

@@ -216,7 +216,7 @@ NEVER_GUESSED: Mapping[str, tuple[Json, str]] = {
 
 @pytest.mark.situation("untidy.number")
 @pytest.mark.parametrize("situation", NEVER_GUESSED)
-def test_what_both_need_is_told_by_name_and_never_guessed(situation: str) -> None:
+def test_what_both_need_is_reported_by_name_and_never_guessed(situation: str) -> None:
     values, field = NEVER_GUESSED[situation]
 
     with pytest.raises(Unreadable, match=f"OBJ-1: {field.replace('[', '.').replace(']', '.')} "):
@@ -365,7 +365,7 @@ def test_what_upp_cannot_be_told_wrong_stays_as_it_is(situation: str) -> None:
     ("written", "inherited", "at_stock_0"),
     [(True, 0, False), (False, 1, True), (" SALE", "1", True), (None, "Sale", True), (None, "2", None)],
 )
-def test_whether_orders_are_limited_is_told_however_it_is_written(
+def test_whether_orders_are_limited_is_reported_however_it_is_written(
     written: Any, inherited: Any, at_stock_0: bool | None
 ) -> None:
     shop = parse_config({"config": {"limit_orders": inherited}})["limit_orders"]

@@ -142,7 +142,7 @@ async def test_a_second_click_says_what_the_first_has_done(
     }
 
 
-async def test_a_page_that_was_open_while_somebody_disconnected_leads_to_what_is_so_now(
+async def test_a_page_that_was_open_while_another_user_disconnected_leads_to_what_is_so_now(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
 ) -> None:
     home = await enter(await make_shop())

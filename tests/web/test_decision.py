@@ -121,7 +121,7 @@ async def test_changes_that_no_key_opens_are_said_to_be_so_and_can_only_be_decli
     assert await states(engine, shop) == set()
 
 
-async def test_what_is_not_wanted_is_not_sent_and_a_late_answer_is_told_so(
+async def test_what_is_not_wanted_is_not_sent_and_a_late_answer_is_said_to_be_late(
     browser: httpx.AsyncClient, shop: ShopId, enter: Enter, engine: AsyncEngine
 ) -> None:
     home = await enter(shop)

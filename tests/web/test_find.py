@@ -139,7 +139,7 @@ def test_of_a_document_only_harmless_fields_are_shown() -> None:
     assert masked(b"not json") == MASK
 
 
-async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipment(
+async def test_what_was_sent_is_shown_once_after_its_delivery_and_after_its_shipment(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
@@ -180,7 +180,7 @@ def shop_has(remote: Remote, *orders: dict[str, Any]) -> None:
     remote.answers["/api/v2/orders"] = httpx.Response(200, json=listed("orders", list(orders)))
 
 
-async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  # noqa: PLR0917
+async def test_whom_an_order_is_about_is_hidden_until_a_user_asks_the_shop(  # noqa: PLR0917
     browser: httpx.AsyncClient,
     make_shop: MakeShop,
     enter: Enter,
@@ -228,7 +228,7 @@ async def test_of_many_who_come_with_one_permit_one_is_shown_whom_the_order_is_a
     assert len(remote.asked) == 1
 
 
-async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
+async def test_why_no_person_can_be_shown_is_said_in_words(  # noqa: PLR0917
     browser: httpx.AsyncClient,
     make_shop: MakeShop,
     enter: Enter,

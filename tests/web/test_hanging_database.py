@@ -65,7 +65,7 @@ def calm(page: httpx.Response, language: str = "en") -> None:
 
 
 @pytest.mark.parametrize("place", ["", *PLACES[1:], "products.csv", "progress", "connections/upp/disconnect"])
-async def test_a_postgres_that_hangs_is_a_calm_page_whatever_the_page(
+async def test_a_postgres_that_hangs_is_a_calm_page_on_every_page(
     browser: httpx.AsyncClient, home: str, gate: Gate, place: str
 ) -> None:
     gate.shut()
@@ -111,7 +111,7 @@ async def test_pages_come_back_with_postgres_however_many_were_asked_for(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_it_speaks_the_session_s_language_though_nobody_can_read_it(
+async def test_it_speaks_the_session_s_language_though_it_cannot_be_read(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, gate: Gate, language: str
 ) -> None:
     home = await enter(await make_shop(), language)
@@ -224,7 +224,7 @@ async def test_a_system_that_takes_its_time_is_waited_for(
     assert "upp" in await connections.of(shop_id)
 
 
-async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
+async def test_the_page_says_that_all_calls_of_the_shop_are_taken(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
@@ -305,7 +305,7 @@ async def test_a_postgres_that_hangs_while_a_worker_is_waited_for_is_a_calm_page
     assert EN.get("ui.not_now.form") in html.unescape(page.text)
 
 
-async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
+async def test_clicks_while_a_worker_is_at_it_take_no_page_from_another_shop(
     browser: httpx.AsyncClient, connected: Connected, home: str, engine: AsyncEngine, connections: Connections
 ) -> None:
     worker = create_async_engine(engine.url)

@@ -180,7 +180,7 @@ def proper(response: httpx.Response) -> None:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 @given(route=st.sampled_from(ROUTES), text_=st.text(min_size=1, max_size=30), body=BODIES)
-async def test_whatever_comes_in_the_answer_is_proper(
+async def test_whichever_request_comes_in_the_answer_is_proper(
     site: Site, route: tuple[str, str], text_: str, body: bytes
 ) -> None:
     method, path = route
@@ -191,7 +191,7 @@ async def test_whatever_comes_in_the_answer_is_proper(
     proper(response)
 
 
-async def test_a_method_that_is_not_allowed_is_told_which_are(site: Site) -> None:
+async def test_the_answer_to_a_method_that_is_not_allowed_names_those_that_are(site: Site) -> None:
     response = await site.client.put("/addon/install")
 
     assert (response.status_code, response.headers["Allow"]) == (405, "POST")

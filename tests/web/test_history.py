@@ -28,7 +28,7 @@ async def seen(browser: httpx.AsyncClient, address: str) -> str:
     return html.unescape(answer.text)
 
 
-async def test_a_rule_that_was_changed_on_a_page_is_told_with_both_values(
+async def test_a_rule_that_was_changed_on_a_page_is_listed_with_both_values(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, service: WorkerContainer
 ) -> None:
     shop_id = await make_shop()

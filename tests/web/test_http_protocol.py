@@ -63,7 +63,7 @@ async def test_headers_behind_a_body_in_pieces_are_counted_too() -> None:
         assert await client.answer() == 431
 
 
-async def test_bytes_that_are_no_http_are_told_so_in_json() -> None:
+async def test_bytes_that_are_no_http_get_an_answer_in_json() -> None:
     async with web_server() as server:
         client = await server.connect()
         await client.send(b"\x16\x03\x01 hello\r\n\r\n")
@@ -128,7 +128,7 @@ async def test_requests_that_are_being_answered_are_not_closed_for_newcomers() -
         assert await client.answer() == 204
 
 
-async def test_a_body_that_nobody_reads_ends_as_well() -> None:
+async def test_a_body_that_no_handler_reads_ends_as_well() -> None:
     async def hasty(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})

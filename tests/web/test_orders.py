@@ -233,7 +233,7 @@ async def test_an_address_that_is_none_is_no_link(
     assert "javascript" not in (await browser.get(f"{await enter(shop_id)}order?number=O-1")).text
 
 
-async def test_what_happened_again_at_once_is_told_once_and_in_order(
+async def test_what_happened_again_at_once_is_shown_once_and_in_order(
     browser: httpx.AsyncClient, enter: Enter, engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     shop_id = await make_shop()

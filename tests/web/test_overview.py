@@ -193,7 +193,7 @@ async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_f
 
 @pytest.mark.rule("R45")
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(
+async def test_webhooks_whose_last_call_failed_are_shown_and_else_nothing(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, language: str
 ) -> None:
     failures = [{"event": event, "at": NOON.isoformat(), "status": 503} for event in ("a", "b")]

@@ -125,7 +125,7 @@ async def test_names_that_the_systems_know_are_chosen_and_others_can_still_be_ty
     }
 
 
-async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_changed(
+async def test_saving_an_old_page_changes_back_nothing_that_another_user_has_changed(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop(facts=FACTS, settings={"stock.write": True, "stock.drafts_reserve": True})
@@ -504,7 +504,7 @@ async def test_what_was_typed_into_a_session_that_has_ended_is_shown(
     assert (await browser.get(f"{home}alive")).status_code == 410
 
 
-async def test_a_day_is_written_as_people_here_do_whatever_the_browser_has(
+async def test_a_day_is_written_as_people_here_do_in_every_browser(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop(facts=FACTS)

@@ -19,7 +19,7 @@ def test_nothing_inline_and_no_other_origin_may_be_loaded() -> None:
     assert "frame-ancestors https://*.upgates.com" in policy
 
 
-def test_without_a_setting_nobody_may_frame() -> None:
+def test_without_a_setting_no_page_may_frame() -> None:
     assert "frame-ancestors 'none'" in page_headers([])["Content-Security-Policy"]
 
 

@@ -72,7 +72,7 @@ async def _furnished(make_shop: MakeShop, engine: AsyncEngine) -> ShopId:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_the_report_says_how_the_shop_stands_and_nothing_that_anybody_has_typed(
+async def test_the_report_says_how_the_shop_stands_and_nothing_that_a_person_has_typed(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, language: str
 ) -> None:
     home = await enter(await _furnished(make_shop, engine), language)

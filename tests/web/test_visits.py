@@ -54,7 +54,7 @@ def test_sessions_that_are_not_used_any_more_are_forgotten() -> None:
     assert len(visits._known) <= 10_000
 
 
-async def test_who_opens_too_many_pages_is_told_so_and_nobody_else(
+async def test_the_shop_that_opens_too_many_pages_is_refused_and_no_other_is(
     pages: Pages, make_shop: MakeShop, enter: Enter, browser: httpx.AsyncClient
 ) -> None:
     home, other = await enter(ShopId(await make_shop())), await enter(ShopId(await make_shop()))

@@ -109,7 +109,7 @@ async def test_a_deletion_names_products_and_variants(site: Site) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"<html>", b'{"order_statuses": []}'])
 @pytest.mark.parametrize("event", ["OrderStatuses.update", "Languages.create", "Payments.delete"])
-async def test_that_facts_changed_is_stored_whatever_the_body_is(site: Site, event: str, body: bytes) -> None:
+async def test_that_facts_changed_is_stored_with_any_body(site: Site, event: str, body: bytes) -> None:
     assert (await site.post(event, body)).status_code == 204
 
     assert await site.changes() == [("upgates", "facts", "facts")]

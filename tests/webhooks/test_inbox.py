@@ -107,7 +107,7 @@ class Gate(InboxPool):
 
 
 class TestStoring:
-    async def test_an_announced_deletion_is_remembered_whatever_else_is_said_of_the_thing(
+    async def test_an_announced_deletion_is_remembered_beside_all_else_that_is_said_of_the_thing(
         self, store: Store, rows: Rows, make_shop: MakeShop
     ) -> None:
         shop_id = await make_shop()
@@ -217,7 +217,7 @@ class TestStoring:
 
 
 class TestWhenItIsDue:
-    async def test_the_first_after_a_quiet_time_is_due_at_once_and_a_worker_is_told(
+    async def test_the_first_after_a_quiet_time_is_due_at_once_and_wakes_a_worker(
         self, store: Store, rows: Rows, make_shop: MakeShop, announced: list[tuple[ShopId, str]]
     ) -> None:
         shop_id = await make_shop()

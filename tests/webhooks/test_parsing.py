@@ -68,7 +68,7 @@ def test_only_a_deletion_is_read_as_one(event: str, deletes: bool) -> None:
     ["OrderStatuses.update", "Languages.create", "Pricelists.delete", "Shipments.create", "Payments.delete"],
 )
 @pytest.mark.parametrize("body", [{}, {"statuses": [{"order_status_id": "1"}]}, {"anything": None}])
-def test_what_the_facts_are_made_of_is_read_again_whatever_it_says(event: str, body: Any) -> None:
+def test_what_the_facts_are_made_of_is_read_again_with_any_body(event: str, body: Any) -> None:
     assert said(event, body) == ChangedKeys({Kind.FACTS: ["facts"]}, records=1)
 
 

@@ -237,7 +237,7 @@ class TestLibraries:
         assert len(written) == 2
         assert said == []
 
-    def test_a_job_that_failed_by_itself_is_told_with_its_stack(
+    def test_a_job_that_failed_by_itself_is_logged_with_its_stack(
         self, library: logging.Logger, written: list[str]
     ) -> None:
         with capture_logs() as said:

@@ -43,14 +43,14 @@ async def test_each_look_is_counted_with_its_lag() -> None:
     assert (counted("0.05") - before[0], counted("1.0") - before[1]) == (2, 3)
 
 
-async def test_a_loop_that_was_held_is_told_once_a_minute() -> None:
+async def test_a_loop_that_was_held_is_logged_once_a_minute() -> None:
     with capture_logs() as logs:
         await watched(Time(0.4, 0.9, 0.9, 60 - EVERY, 0.6))
 
     assert [(one["event"], one["seconds"]) for one in logs] == [("loop_held", 0.9), ("loop_held", 59.75)]
 
 
-async def test_descriptors_that_ran_out_are_told_once_a_minute() -> None:
+async def test_descriptors_that_ran_out_are_logged_once_a_minute() -> None:
     time, loop = Time(0.0), asyncio.get_running_loop()
     await watched(time)
 

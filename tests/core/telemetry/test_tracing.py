@@ -36,7 +36,7 @@ def test_a_span_goes_on_elsewhere_in_the_same_trace(spans: InMemorySpanExporter)
     assert dict(piece.attributes or {}) == {"upbridge.lane": "pull:upgates"}
 
 
-def test_of_an_error_only_its_class_is_told(spans: InMemorySpanExporter) -> None:
+def test_of_an_error_only_its_class_is_recorded(spans: InMemorySpanExporter) -> None:
     with pytest.raises(ValueError, match="Jana"), traced("slice"):
         raise ValueError("Jana Nova, jana@example.cz, hush")
 

@@ -137,7 +137,7 @@ async def test_an_answer_that_shows_nothing_is_looked_into() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.1, 0.3, 0.6]))
-async def test_whatever_happens_it_is_there_exactly_once(seed: int, share: float) -> None:
+async def test_in_every_case_it_is_there_exactly_once(seed: int, share: float) -> None:
     chance = random.Random(seed)
     system = Chaotic(chance, share)
 

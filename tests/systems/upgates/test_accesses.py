@@ -53,7 +53,7 @@ def test_a_call_that_is_not_declared_cannot_be_made() -> None:
 
 
 @pytest.mark.rule("R47")
-def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
+def test_no_other_module_has_a_client_or_the_credentials_to_call_a_shop() -> None:
     """The system's own folder makes the one client; the credentials are opened where it is asked for."""
     top = Path(next(iter(upbridge.__path__)))
     making, opening = set(), set()

@@ -77,7 +77,7 @@ class TestOrder:
     def test_an_order_may_be_left_out_of_statistics(self) -> None:
         assert not parse_order(raw_order(statistics_yn=0)).in_statistics
 
-    def test_rounding_is_total_less_total_before_whatever_sign_the_rest_has(self) -> None:
+    def test_rounding_is_total_less_total_before_with_either_sign_of_the_rest(self) -> None:
         order = parse_order(raw_order(order_total=331, order_total_before_round=331.2, order_total_rest=0.2))
 
         assert (order.total_before_round, order.rounding) == (Decimal("331.2"), Decimal("-0.2"))
@@ -136,7 +136,7 @@ class TestLines:
             parse_order(raw_order(products=[raw_line(), raw_line(quantity=None)]))
 
     @pytest.mark.parametrize("written", ["subscription", ["x"], True])
-    def test_a_type_that_nobody_knows_is_noted(self, written: Any) -> None:
+    def test_an_unknown_type_is_noted(self, written: Any) -> None:
         order = parse_order(raw_order(products=[raw_line(type=written, code="MONTAZ")]))
 
         assert order.lines[0].type is LineType.UNKNOWN
@@ -169,7 +169,7 @@ class TestLines:
 
 class TestDiscountsAndCharges:
     @pytest.mark.parametrize("sign", [1, -1])
-    def test_a_discount_is_positive_whatever_its_sign(self, sign: int) -> None:
+    def test_a_discount_is_positive_with_either_sign(self, sign: int) -> None:
         voucher = {
             "code": "SLEVA",
             "discounts": [
@@ -258,7 +258,7 @@ class TestShopper:
         assert shopper is not None
         assert shopper.billing.country == "CZ"
 
-    def test_nobody_is_none(self) -> None:
+    def test_an_order_without_a_shopper_has_none(self) -> None:
         assert parse_order(raw_order(customer={"email": None, "postal_yn": False})).shopper is None
 
 

@@ -159,7 +159,7 @@ class TestInheritance:
 
         assert (variant.stock, variant.stock_own) == (Decimal(0), True)
 
-    def test_stock_that_nobody_tracks_is_none(self) -> None:
+    def test_stock_that_is_not_tracked_is_none(self) -> None:
         variant = only(raw_product(stock=None, variants=[raw_variant(stock=None)]))
 
         assert (variant.stock, variant.stock_own) == (None, False)

@@ -92,7 +92,7 @@ async def test_every_product_comes_with_every_variant(client: UpgatesClient, sho
         assert product.active == (bool(origin["active_yn"]) and not origin["archived_yn"])
 
 
-async def test_products_come_by_id_whatever_the_page_size(client: UpgatesClient, shop: Shop) -> None:
+async def test_products_come_by_id_with_every_page_size(client: UpgatesClient, shop: Shop) -> None:
     ids = sorted(shop.goods.products)
 
     large = await client.products_by_ids([*ids, 999_999], purpose=Purpose.PRODUCTS)

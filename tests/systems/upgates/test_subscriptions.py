@@ -158,7 +158,7 @@ class TestFailedCalls:
         return failed_calls([one], now=NOON)
 
     @pytest.mark.rule("R45")
-    def test_a_last_call_that_failed_is_told_with_its_time_and_answer(self) -> None:
+    def test_a_last_call_that_failed_is_reported_with_its_time_and_answer(self) -> None:
         ago = NOON - timedelta(hours=1)
         failed = (FailedCall("Orders.update", ago, 503),)
 
@@ -232,7 +232,7 @@ async def test_reconciling_does_what_is_planned_and_deletes_last() -> None:
 
 
 @pytest.mark.rule("R45")
-async def test_failed_calls_of_those_that_stay_are_told_and_of_no_others() -> None:
+async def test_failed_calls_of_those_that_stay_are_reported_and_of_no_others() -> None:
     failed: dict[str, Any] = {"last_error_call": NOON.isoformat(), "last_error_call_status": 500}
     client = _Client(
         events("Orders.create", "Orders.update"),

@@ -122,7 +122,7 @@ async def test_a_number_that_comes_late_is_written_and_noted_no_second_time() ->
 
 
 @pytest.mark.parametrize(("backfill", "told"), [(False, ["1"]), (True, [])], ids=["new", "before connecting"])
-async def test_shoppers_are_told_only_of_new_shipments(backfill: bool, told: list[str]) -> None:
+async def test_shoppers_get_mails_only_about_new_shipments(backfill: bool, told: list[str]) -> None:
     setup = Setup(settings={"shipments.notify": True})
     setup.order("1")
 
@@ -131,7 +131,7 @@ async def test_shoppers_are_told_only_of_new_shipments(backfill: bool, told: lis
     assert setup.shop.mails == told
 
 
-async def test_shoppers_are_told_nothing_unless_the_shop_chose_so() -> None:
+async def test_shoppers_get_no_mail_unless_the_shop_chose_so() -> None:
     setup = Setup()
     setup.order("1")
 
@@ -141,7 +141,7 @@ async def test_shoppers_are_told_nothing_unless_the_shop_chose_so() -> None:
     assert setup.upgates.bodies()[1]["send_sms_yn"] is False
 
 
-async def test_old_and_new_shipments_are_told_apart_in_two_calls() -> None:
+async def test_old_and_new_shipments_go_in_two_calls() -> None:
     setup = Setup(settings={"shipments.notify": True})
     setup.order("1")
     setup.order("2")
@@ -218,7 +218,7 @@ async def test_an_order_that_is_gone_is_no_issue_once_it_was_missing_several_tim
     assert isinstance((await Setup().send(last))["1"], Dropped)
 
 
-async def test_a_shipment_that_was_taken_back_is_told() -> None:
+async def test_a_shipment_that_was_taken_back_is_written() -> None:
     setup = Setup()
     order = setup.order("1")
     await setup.send(shipment_of("1", [parcel(1), parcel(2)]))

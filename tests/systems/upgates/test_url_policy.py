@@ -125,7 +125,7 @@ class TestPatterns:
 
 
 @given(st.text(alphabet=string.printable + "\u2044\u3002\ufe6b", max_size=40), st.text(max_size=10))
-def test_whatever_passes_is_https_at_upgates_and_nothing_else(host: str, tail: str) -> None:
+def test_every_address_that_passes_is_https_at_upgates_and_nothing_else(host: str, tail: str) -> None:
     for written in (f"https://{host}/api/v2{tail}", f"https://{host}.upgates.com/api/v2{tail}", host):
         try:
             checked = check_api_url(written, hosts=HOSTS, allow_insecure=False)

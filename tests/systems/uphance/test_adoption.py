@@ -284,7 +284,7 @@ def orders_placed(moment: datetime, numbers: range) -> list[Order]:
 class TestRowsThatCannotBeRead:
     """A row above our mark that Uphance cannot give holds up what may be that row, and nothing else."""
 
-    async def test_a_row_of_somebody_else_holds_up_nothing(self) -> None:
+    async def test_a_row_of_another_system_holds_up_nothing(self) -> None:
         world = World()
         world.uphance.create(world.uphance.orders, {"purchase_order_ref": "of staff"})
         await world.deliver(*orders_of(range(2)))
@@ -365,7 +365,7 @@ class TestRowsThatCannotBeRead:
         assert world.doubled() == []
         assert {key for key, one in outcomes.items() if not isinstance(one, Delivered)} == {"93", "94"}
 
-    async def test_a_customer_of_somebody_else_that_cannot_be_read_holds_up_no_order(self) -> None:
+    async def test_a_customer_of_another_system_that_cannot_be_read_holds_up_no_order(self) -> None:
         world = World(page=3)
         await world.deliver(*orders_of(range(2)))
         world.uphance.create(world.uphance.customers, {"reference": "of staff"})

@@ -75,7 +75,7 @@ class TestOrganisation:
 
         assert uphance.calls == ["GET /seasons", "POST /organisations/set_current_org", "POST /customers"]
 
-    async def test_where_somebody_else_chose_another_one_it_is_chosen_and_read_again(
+    async def test_where_another_program_chose_another_one_it_is_chosen_and_read_again(
         self, uphance: FakeUphance
     ) -> None:
         vault = uphance.vault()

@@ -82,7 +82,7 @@ class ShakyLinks(FakeLinks):
     honours=st.booleans(),
 )
 @pytest.mark.situation("lost")
-async def test_every_order_is_over_there_exactly_once(seed: int, share: float, honours: bool) -> None:
+async def test_every_order_is_in_uphance_exactly_once(seed: int, share: float, honours: bool) -> None:
     clock, links = MovableClock(NOON), ShakyLinks()
     uphance = FakeUphance(clock, page=3, honours_since_id=honours)
     links.chaos = chaos = Chaos(uphance, seed, share)

@@ -52,7 +52,7 @@ def test_what_would_be_sent_is_a_change_and_is_named(name: str) -> None:
     assert [text.split(":")[0] for text in differences(trace(make_order()), trace(changed))] == [name]
 
 
-def test_changed_goods_are_told_piece_by_piece() -> None:
+def test_changed_goods_are_named_piece_by_piece() -> None:
     before = make_order(make_line("A1", 10, 2), make_line("A2", 5), make_line("A3", 1))
     after = make_order(make_line("A1", 10, 3), make_line("A4", 5), make_line("A3", 1))
 
@@ -65,7 +65,7 @@ def test_cancelling_is_a_change() -> None:
     assert mark(make_order(), canceled=True) != mark(make_order(), canceled=False)
 
 
-def test_what_is_kept_about_a_sent_order_names_nobody() -> None:
+def test_what_is_kept_about_a_sent_order_names_no_person() -> None:
     one = make_order(
         shopper=EVA.model_copy(update={"note": "volejte Evě", "shipping": OFFICE}),
         shipping=make_charge(0, branch_name="Praha, Lidická"),

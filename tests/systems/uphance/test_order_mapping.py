@@ -197,7 +197,7 @@ class TestMatching:
         assert sold(make_order(make_line("OLD-1", variant_id=50)), book=book).lines[0].sku_id == 2
 
     @pytest.mark.situation("sku.renamed")
-    def test_what_is_not_renamed_over_there_is_found_by_its_former_code(self) -> None:
+    def test_what_is_not_renamed_in_uphance_is_found_by_its_former_code(self) -> None:
         book = SkuBook([sku(1, "OLD-1")], {"v-50": ("NEW-1", None)})
 
         assert sold(make_order(make_line("OLD-1", variant_id=50)), book=book).lines[0].sku_id == 1
@@ -209,7 +209,7 @@ class TestMatching:
         assert isinstance(held, NotYet)
         assert held.products == (7,)
 
-    def test_goods_without_a_product_are_waited_for_by_nobody(self) -> None:
+    def test_no_order_waits_for_goods_without_a_product(self) -> None:
         held = issue_of(make_order(make_line("NO", product_id=None)), book=SkuBook([], {}))
 
         assert held.key == "order.unknown_sku"

@@ -362,7 +362,7 @@ class TestWhatIsMade:
 
         assert setup.there() == {"TRIKO": {("Bílá", "S"): "T-3"}}
 
-    async def test_what_was_made_is_not_made_again_whatever_they_call_it(self, setup: Setup) -> None:
+    async def test_what_was_made_is_not_made_again_under_another_name(self, setup: Setup) -> None:
         await setup.deliver(product())
         for one in setup.organisation.products.values():
             for variation in one["variations"]:
@@ -397,7 +397,7 @@ class TestWhatIsNotWanted:
         assert setup.drafts(product())[0].hash == setup.drafts(product(*dearer))[0].hash
 
     @pytest.mark.situation("product.deleted")
-    async def test_a_deleted_product_stays_over_there(self, setup: Setup) -> None:
+    async def test_a_deleted_product_stays_in_uphance(self, setup: Setup) -> None:
         assert setup.target.tombstone("product", b"{}") is None
 
     async def test_a_rule_that_was_switched_off_meanwhile_makes_nothing(self, setup: Setup) -> None:
@@ -451,7 +451,7 @@ class TestWhatWaitsForAPerson:
 
         assert held(outcome) == "product.unclear"
 
-    async def test_what_they_refuse_is_told_in_their_words(self, setup: Setup) -> None:
+    async def test_what_uphance_refuses_is_reported_in_its_words(self, setup: Setup) -> None:
         setup.faults.set({"error_share": 1.0, "match": "/products"})
 
         first, last = await setup.deliver(product()), await setup.deliver(product(), attempts=5)

@@ -71,7 +71,7 @@ async def test_all_pages_become_the_copy(uphance: FakeUphance, make_shop: MakeSh
     assert [row.sku_id for row in await copy_of(engine, shop)] == [1, 2, 3, 4, 5]
 
 
-async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_anew(
+async def test_the_same_again_changes_nothing_and_stock_alone_has_nothing_matched_anew(
     uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
@@ -90,7 +90,7 @@ async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_ane
     assert (levels[0].in_stock, levels[0].ean) == (7, "77")
 
 
-async def test_what_is_gone_over_there_goes_here_and_other_shops_keep_theirs(
+async def test_what_is_gone_in_uphance_goes_here_and_other_shops_keep_theirs(
     uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop, other = await make_shop(), await make_shop()

@@ -273,7 +273,7 @@ class TestSending:
 
 class TestTax:
     @pytest.mark.situation("tax")
-    async def test_an_order_that_costs_otherwise_over_there_is_delivered_with_a_remark(self, world: World) -> None:
+    async def test_an_order_that_costs_otherwise_in_uphance_is_delivered_with_a_remark(self, world: World) -> None:
         world.uphance.grand_total = "110.5"
 
         outcome = await world.deliver_one(make_order(make_line("A1", 100, 1)))
@@ -416,7 +416,7 @@ class TestDoubt:
         assert isinstance(outcome, Delivered)
         assert world.uphance.made("POST /sales_orders") == 1
 
-    async def test_an_ignored_filter_fools_nobody(self, world: World) -> None:
+    async def test_an_ignored_filter_does_no_harm(self, world: World) -> None:
         world.uphance.honours_since_id, world.uphance.page = False, 2
         world.uphance.orders = [{"id": number, "purchase_order_ref": "PO"} for number in range(1, 8)]
         world.uphance.after = lose("/sales_orders")

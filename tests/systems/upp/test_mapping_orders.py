@@ -81,7 +81,7 @@ class TestAnExample:
         assert (draft.key, body["externalOrderId"]) == ("26000123", "shop-2-26000123")
         assert body["items"][0]["sku"] == "shop-2-v-4711"
 
-    def test_its_moment_is_in_utc_whatever_the_shop_wrote(self) -> None:
+    def test_its_moment_is_in_utc_in_all_that_the_shop_writes(self) -> None:
         summer = datetime(2026, 7, 1, 0, 30, 15, 999, tzinfo=timezone(timedelta(hours=2)))
 
         assert body_of(make_order(created_at=summer))["orderSubmittedOn"] == "2026-06-30T22:30:15Z"
@@ -301,7 +301,7 @@ def test_no_personal_data_goes_to_upp(words: str) -> None:
 
 
 class TestUnread:
-    def test_a_line_of_a_type_that_nobody_knows_counts_and_is_no_item(self) -> None:
+    def test_a_line_of_an_unknown_type_counts_and_is_no_item(self) -> None:
         odd = make_line(type=LineType.UNKNOWN, code="MONTAZ")
         order = make_order(make_line(), odd, unread=(Unread(part="line.type", place="x"),))
 
@@ -334,7 +334,7 @@ class TestUnread:
 
 class TestWhoIsWho:
     @pytest.mark.situation("number.reused")
-    def test_another_order_under_a_number_goes_and_is_told(self) -> None:
+    def test_another_order_under_a_number_goes_and_is_reported(self) -> None:
         context = replace(FRONT, other_orders={"26000123"})
 
         wanted = list(order_documents(make_order(make_line()), context))

@@ -232,9 +232,7 @@ class TestSku:
         ("source", "name"),
         [(None, UniqueName.CODE), ("code", UniqueName.CODE), ("ean", UniqueName.EAN), ("id", None)],
     )
-    def test_goods_are_told_apart_by_what_the_sku_is_made_of(
-        self, source: str | None, name: UniqueName | None
-    ) -> None:
+    def test_goods_differ_by_what_the_sku_is_made_of(self, source: str | None, name: UniqueName | None) -> None:
         target = UppTarget(None)  # type: ignore[arg-type]
 
         assert target.unique_name(make_front(upp_sku_from=source).settings) is name
@@ -303,7 +301,7 @@ class TestWords:
         assert body_of(make_product(make_variant(image=address)))["imageUrl"] == address
 
     @given(path=st.text())
-    def test_whatever_it_says_what_is_sent_is_an_address_in_ascii(self, path: str) -> None:
+    def test_what_is_sent_of_any_text_is_an_address_in_ascii(self, path: str) -> None:
         sent = body_of(make_product(make_variant(image=f"https://a.example/{path}")))["imageUrl"]
 
         assert re.fullmatch(r"(?:[!-~])+", sent)
@@ -311,7 +309,7 @@ class TestWords:
 
     @pytest.mark.parametrize("around", [" ", "\t", "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}"])
     @pytest.mark.parametrize("source", ["code", "ean"])
-    def test_a_code_is_sent_without_what_nobody_sees_around_it(self, source: str, around: str) -> None:
+    def test_a_code_is_sent_without_the_invisible_around_it(self, source: str, around: str) -> None:
         variant = make_variant(code=f"{around}Ab-1{around}", ean=f"{around}0012{around}")
 
         body = body_of(make_product(variant), make_front(upp_sku_from=source))

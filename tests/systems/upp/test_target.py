@@ -239,7 +239,7 @@ async def test_a_kind_that_upp_does_not_take_is_a_mistake_of_ours() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(count=st.integers(1, 60), bad=st.sets(st.integers(0, 59), max_size=8), most=st.integers(1, 60))
-async def test_whatever_is_refused_every_item_has_one_right_outcome(count: int, bad: set[int], most: int) -> None:
+async def test_of_any_refusal_every_item_has_one_right_outcome(count: int, bad: set[int], most: int) -> None:
     upp = refusing(*(f"order-{number}" for number in bad), most=most)
 
     outcomes, _ = await push(upp, documents("order", count))

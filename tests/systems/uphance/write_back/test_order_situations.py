@@ -204,7 +204,7 @@ async def test_who_takes_the_change_back_has_the_task_withdrawn(connected: Conne
 
 
 @pytest.mark.situation("status.only", "return")
-async def test_a_new_status_payment_or_tracking_code_changes_nothing_over_there(connected: ConnectedShop) -> None:
+async def test_a_new_status_payment_or_tracking_code_changes_nothing_in_uphance(connected: ConnectedShop) -> None:
     number = await connected.order(await goods(connected))
     connected.asked()
 

@@ -213,7 +213,7 @@ async def test_an_address_finds_what_waits_and_the_record_of_the_person(connecte
     assert customer_key(reference) in {one.key for one in found.held}
 
 
-async def test_of_nobody_nothing_is_held(connected: ConnectedShop) -> None:
+async def test_of_an_unknown_person_nothing_is_held(connected: ConnectedShop) -> None:
     await order(connected)
 
     assert (

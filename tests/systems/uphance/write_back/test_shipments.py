@@ -196,7 +196,7 @@ async def test_wholesale_orders_are_passed_over_in_silence(connected: ConnectedS
 
 
 @pytest.mark.situation("ship.deleted")
-async def test_a_deleted_ticket_that_was_written_is_told(connected: ConnectedShop) -> None:
+async def test_a_deleted_ticket_that_was_written_is_reported(connected: ConnectedShop) -> None:
     number = await connected.order(await goods(connected))
     ticket = connected.ticket(number)
     connected.ship(ticket)
@@ -239,7 +239,7 @@ async def test_the_mail_to_the_shopper_is_the_shops_choice(connected: ConnectedS
     assert [(body["send_emails_yn"], body["send_sms_yn"]) for body in bodies] == [(True, True)]
 
 
-async def test_what_was_shipped_before_uphance_was_connected_tells_nobody(connected: ConnectedShop) -> None:
+async def test_what_was_shipped_before_uphance_was_connected_mails_no_shopper(connected: ConnectedShop) -> None:
     await connected.set(shipments__notify="true")
     number = await connected.order(await goods(connected))
     ticket = connected.ticket(number)

@@ -128,7 +128,7 @@ async def test_after_it_was_written_nothing_is_left_to_do(connected: ConnectedSh
 
 
 @pytest.mark.situation("stock.edited")
-async def test_a_number_that_somebody_edits_in_the_shop_is_set_right_again(connected: ConnectedShop) -> None:
+async def test_a_number_that_a_person_edits_in_the_shop_is_set_right_again(connected: ConnectedShop) -> None:
     await connected.set(stock__write="true")
     code = (await connected.tracked())[0]
     await connected.put({code: 77})
@@ -504,7 +504,7 @@ async def test_a_refused_number_costs_one_call_and_waits_alone(connected: Connec
     assert connected.asked("PUT") == ["PUT /products"]
 
 
-async def test_items_without_a_code_are_told_once(connected: ConnectedShop) -> None:
+async def test_items_without_a_code_are_reported_once(connected: ConnectedShop) -> None:
     await connected.set(stock__write="true")
     await connected.work()
     seeded = (await connected.unmatched()).get("stock.no_code", 0)
@@ -637,7 +637,7 @@ async def test_the_bodies_that_wait_are_encrypted(connected: ConnectedShop) -> N
 
 
 @pytest.mark.parametrize("still", ["true", "false"])
-async def test_a_run_is_taken_back_where_nobody_has_changed_its_numbers_since(
+async def test_a_run_is_taken_back_where_its_numbers_were_not_changed_since(
     connected: ConnectedShop, still: str
 ) -> None:
     await connected.set(stock__write="true", stock__guard_percent="100")
