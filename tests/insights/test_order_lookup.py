@@ -53,7 +53,7 @@ async def test_it_is_one_call_and_leaves_nothing_behind(machine: Engine) -> None
     assert found.order.shopper.email == "jana@example.cz"
     assert machine.upgates.asked("/orders") == [{"order_numbers": "O-1", "page": "1"}]
     assert await everything(machine) == before
-    told = [line for line in logs if line["event"] == "order_disclosed"]
+    told = [line for line in logs if line["event"] == "shopper_shown"]
     assert [(line["shop_id"], line["order"]) for line in told] == [(str(machine.shop_id), "O-1")]
     assert "jana" not in repr(logs)
 

@@ -18,6 +18,10 @@ def test_one_word_means_one_thing() -> None:
     assert words.other_meaning_in("Ledger", "src/upbridge/rate_limits/ledger.py") == []
 
 
+def test_a_logged_event_is_a_name() -> None:
+    assert words.identifiers('log.info(\n    "old_disclosure", a=1)')[-1] == "old_disclosure"
+
+
 def test_a_name_that_only_contains_the_letters_is_none() -> None:
     assert [words.gone_in(name) for name in ("feedback", "refused", "arbiter", "secure", "look")] == [[]] * 5
 

@@ -1,7 +1,7 @@
 """The words that are gone: private names that had a standard one, and turns of phrase that name no actor.
 
-docs/glossary.md has the words that are used instead. Names are looked for in identifiers, file names and tables;
-phrases in docstrings, comments, the names of tests, pages of documentation and the help of commands.
+docs/glossary.md has the words that are used instead. Names are looked for in identifiers, file names, tables and
+log events; phrases in docstrings, comments, the names of tests, pages of documentation and the help of commands.
 """
 
 import ast
@@ -72,6 +72,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 
 _CODE = ("src", "tests", "bench", "migrations")
 _PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md")
+_EVENT = re.compile(r"\blog\.\w+\(\s*\"(\w+)\"")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 #: This module has to name them; the history of versions and the vendors' own words may.
 _SPARED_FILES = {"tests/project/words.py", "tests/project/test_words.py"}
@@ -100,9 +101,10 @@ def _names() -> Iterator[str]:
 
 
 def identifiers(source: str) -> list[str]:
-    """Every name that *source* defines or uses."""
+    """Every name that *source* defines or uses, and those of the events that it logs."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return list(dict.fromkeys(token.string for token in tokens if token.type == tokenize.NAME))
+    names = [token.string for token in tokens if token.type == tokenize.NAME]
+    return list(dict.fromkeys([*names, *_EVENT.findall(source)]))
 
 
 def gone_in(name: str) -> list[str]:

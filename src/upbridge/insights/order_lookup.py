@@ -93,7 +93,7 @@ class OrderLookups:
             shown = NewEntry(What.PERSON_SHOWN, number)
             await history.record(tx, shop.id, self.way, [shown], now=self.clock())
         # That a user looked at personal data is logged; an order number is no personal data.
-        log.info("order_disclosed", shop_id=str(shop.id), order=number)
+        log.info("shopper_shown", shop_id=str(shop.id), order=number)
         return OrderLookup(order, await self._copies(shop, order))
 
     async def _copies(self, shop: Shop, order: Order) -> tuple[Copy, ...]:
@@ -123,7 +123,7 @@ async def _may_show(engine: AsyncEngine, shop: Shop, *, now: datetime) -> None:
     async with engine.connect() as tx:
         shown = await history.moments(tx, shop.id, What.PERSON_SHOWN, since=now - _HOUR, limit=MOST_AN_HOUR)
     if len(shown) == MOST_AN_HOUR:
-        log.warning("disclosures_limited", shop_id=str(shop.id), an_hour=MOST_AN_HOUR)
+        log.warning("shoppers_shown_limited", shop_id=str(shop.id), an_hour=MOST_AN_HOUR)
         raise EnoughShown(until=shown[-1] + _HOUR)
 
 

@@ -117,7 +117,7 @@ class MerchantWatch:
             content = desk.content(compared if begun else replace(compared, begun=()), found, over=over)
             await desk.write(tx, content, once=f"causes:{uuid4()}", last=sent == MOST_A_DAY - 1)
             sent += 1
-            log.info("merchant_told", shop_id=str(shop.id), begun=begun, over=over)
+            log.info("merchant_notified", shop_id=str(shop.id), begun=begun, over=over)
         await compared.keep(tx, shop.id, desk.reader, told=begun, over_told=over, now=now)
         name = digests.name_of(shop, now)
         if name is not None and name not in sight.digests and sent < MOST_A_DAY and not desk.night:

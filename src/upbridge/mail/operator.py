@@ -128,7 +128,7 @@ class OperatorWatch:
         if tell:
             await self.post.write(tx, _content(found), to=self.to, once=f"operator:{uuid4()}")
             log.info(
-                "operator_told",
+                "operator_notified",
                 begun=[one.name for one in found.begun],
                 over=[one.cause for one in found.over],
             )
