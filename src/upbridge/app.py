@@ -22,7 +22,6 @@ from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.i18n import load_texts
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
-from upbridge.core.telemetry.seldom import seldom_of
 from upbridge.core.telemetry.tracing import configure_tracing, tracing
 from upbridge.installation import endpoints as installation_endpoints
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
@@ -145,7 +144,7 @@ def _answer(status: int, code: str, detail: str) -> JSONResponse:
 async def _expected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, UpbridgeError)
     if isinstance(error, NotReady):
-        if times := seldom_of(request).times("not_ready", str(error)):
+        if times := request.app.state.container.seldom.times("not_ready", str(error)):
             log.warning("not_ready", reason=str(error), times=times)
         return _answer(error.status, error.code, (NotReady.__doc__ or "").strip())
     return _answer(error.status, error.code, str(error))
@@ -166,7 +165,7 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
     reason = reason_of(error)
-    if times := seldom_of(request).times("database_failed", reason):
+    if times := request.app.state.container.seldom.times("database_failed", reason):
         log.warning("database_failed", error=reason, times=times)
     return _answer(503, NotReady.code, (NotReady.__doc__ or "").strip())
 

@@ -1,7 +1,7 @@
 """What the web process works with, put together once. Workers do without the pages and their libraries."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import httpx
 import psycopg
@@ -71,6 +71,8 @@ class WebContainer:
     worker: Deferred[WorkerContainer]
     """What forms call; not ready as long as the addresses are not."""
     port: int
+    seldom: Seldom = field(default_factory=Seldom)
+    """Which lines are due, of those that any caller can cause."""
 
     async def load_webhook_key(self) -> None:
         """Try until the key of the webhook addresses is loaded from the database; say once why it is not."""

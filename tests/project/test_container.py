@@ -1,6 +1,8 @@
 """Functions take what they use, and no container."""
 
-from tests.project import container
+import re
+
+from tests.project import arrows, container
 
 
 def test_every_function_takes_what_it_uses_and_no_container() -> None:
@@ -24,3 +26,13 @@ async def tell(container: WorkerContainer | None) -> None:
     ]
     assert len(container.complaints([("upbridge.engine.attic", source)])) == 2
     assert container.complaints([("upbridge.bootstrap", source)]) == []
+
+
+def test_the_application_s_state_holds_the_container_and_nothing_else() -> None:
+    others = [
+        f"{module}: {found[0]}"
+        for module, source in arrows.modules()
+        for found in re.finditer(r"\bapp\.state\b(?!\.container\b)[^\n]*", source)
+    ]
+
+    assert others == []

@@ -12,6 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from upbridge.core.i18n import Texts
+from upbridge.core.telemetry.seldom import Seldom
 from upbridge.web import routes
 from upbridge.web.context import Pages
 
@@ -56,7 +57,7 @@ def pages_app(pages: Pages) -> FastAPI:
     """An application that serves *pages* and nothing else."""
     app = FastAPI()
     app.include_router(routes.router)
-    app.state.container = SimpleNamespace(pages=pages)
+    app.state.container = SimpleNamespace(pages=pages, seldom=Seldom())
     return app
 
 

@@ -28,7 +28,7 @@ from upbridge.core.deadline import pause_deadline, with_deadline
 from upbridge.core.errors import BadRequest, NotFound, NotReady, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
-from upbridge.core.telemetry.seldom import seldom_of
+from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.shop import Shop
 from upbridge.store.sessions import SessionPurpose
 from upbridge.web.context import Pages
@@ -52,6 +52,9 @@ class _Container(Protocol):
     @property
     def pages(self) -> Pages: ...
 
+    @property
+    def seldom(self) -> Seldom: ...
+
 
 class SessionEnded(Exception):
     """There is no such session (any more)."""
@@ -61,10 +64,10 @@ class SessionEnded(Exception):
         self.ended = ended
 
 
-def _say(request: Request, error: Exception) -> None:
+def _say(seldom: Seldom, error: Exception) -> None:
     """Log a failure that was expected: a line a minute for each kind."""
     reason = str(error) if isinstance(error, NotReady) else type(error).__name__
-    times = seldom_of(request).times(reason)
+    times = seldom.times(reason)
     if not times:
         return
     match error:
@@ -100,21 +103,22 @@ class PageRoute(APIRoute):
                 async with _turn(pages, request):
                     response = await with_deadline(pages.deadline, handle(request), own=True)
             except SessionEnded as gone:
-                response = pages.rendering.ended(gone.ended, request, await _lost(pages, request, gone.ended))
+                lost = await _lost(pages, container.seldom, request, gone.ended)
+                response = pages.rendering.ended(gone.ended, request, lost)
             except RequestValidationError:
                 response = failure(pages, request, BadRequest())
             except (DBAPIError, PoolTimeout, TimeoutError, NotReady) as error:
-                _say(request, error)
+                _say(container.seldom, error)
                 response = not_now(pages, request)
             except UpbridgeError as error:
-                _say(request, error)
+                _say(container.seldom, error)
                 response = failure(pages, request, error)
             except Exception as error:
                 # A defect of ours: who asked gets a page in the frame all the same, the log gets all of it.
                 log.exception("request_failed", error=type(error).__name__)
                 response = failure(pages, request, UpbridgeError())
             if isinstance(response, _After):
-                await _permit(response, pages, request)
+                await _permit(response, pages, container.seldom)
             return protect(response, pages.headers)
 
         return protected
@@ -189,25 +193,25 @@ class _After(RedirectResponse):
             self.headers["location"] = _address(self._page, {**self._query, "once": once, **self._said})
 
 
-async def _lost(pages: Pages, request: Request, ended: Ended) -> Mapping[str, str]:
+async def _lost(pages: Pages, seldom: Seldom, request: Request, ended: Ended) -> Mapping[str, str]:
     """The rules that were typed into a form of a session that has ended meanwhile."""
     if ended.language is None or request.method != "POST" or not request.url.path.endswith("/rules"):
         return {}
     try:
         form = await read_form(request, origin=pages.origin, bounds=pages.form_bounds)
     except UpbridgeError as error:
-        _say(request, error)
+        _say(seldom, error)
         return {}
     return left_over(form, pages.systems.settings)
 
 
-async def _permit(after: _After, pages: Pages, request: Request) -> None:
+async def _permit(after: _After, pages: Pages, seldom: Seldom) -> None:
     """Let the page after a form say what was done. Where the database fails now it is done all the same, and the
     page only does not say so."""
     try:
         await with_deadline(pages.deadline, after.permit(pages))
     except (DBAPIError, PoolTimeout, TimeoutError) as error:
-        _say(request, error)
+        _say(seldom, error)
 
 
 def _address(page: str, query: Mapping[str, str]) -> str:

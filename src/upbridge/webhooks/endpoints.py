@@ -13,7 +13,7 @@ from upbridge.core.bounds import WEBHOOK
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
-from upbridge.core.telemetry.seldom import seldom_of
+from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.base import ANY_EVENT, Source, System
@@ -40,6 +40,9 @@ class _Container(Protocol):
 
     @property
     def addresses(self) -> Deferred[WebhookAddresses]: ...
+
+    @property
+    def seldom(self) -> Seldom: ...
 
 
 async def upgates(request: Request) -> Response:
@@ -129,7 +132,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
                 unreadable=hints.unreadable,
                 ms=round(seconds * 1000, 1),
             )
-        elif times := seldom_of(request).times(source, shop_id, outcome):
+        elif times := container.seldom.times(source, shop_id, outcome):
             log.info(
                 "webhook_refused",
                 source=source,

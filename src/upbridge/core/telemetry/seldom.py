@@ -7,8 +7,6 @@ and ids of shops, never of what a stranger sent, so there are few.
 import time
 from collections.abc import Callable, Hashable
 
-from starlette.requests import Request
-
 _MOST_KINDS = 10_000
 
 
@@ -34,12 +32,3 @@ class Seldom:
             }
         self._kinds[kind] = now, 0
         return unsaid + 1
-
-
-def seldom_of(request: Request) -> Seldom:
-    """The lines of the application that answers *request*."""
-    state = request.app.state
-    if not hasattr(state, "seldom"):
-        state.seldom = Seldom()
-    found: Seldom = state.seldom
-    return found
