@@ -49,6 +49,7 @@ def test_lists_and_shops(program: Program, database: Database) -> None:
     compare("changes list --json", program("changes", "list", "--json").json)
     compare("outbox list --json", program("outbox", "list", "--json").json)
     compare("orders list SHOP --json", program("orders", "list", "garde", "--json").json)
+    assert len(program("orders", "list", "garde", "--json", "--limit", "1").json) == 1
     compare("keys check --json", program("keys", "check", "--json").json)
 
 

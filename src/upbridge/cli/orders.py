@@ -1,12 +1,14 @@
 """`upbridge orders …`: every known order, where it is and why."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, with_container
-from upbridge.insights.order_list import Box, listed_orders, matches
+from upbridge.cli.common import Json, ShopName, out, print_rows, stream_json, with_container
+from upbridge.insights.order_list import Box, ListedOrder, listed_orders, matches
 from upbridge.worker_container import WorkerContainer
 
 app = typer.Typer(help="Every known order: where it is, and why.")
@@ -24,14 +26,15 @@ def list_orders(
     box: Annotated[Box | None, typer.Option(help="Only orders that are there in one of the systems.")] = None,
     reason: Annotated[str, typer.Option(help="Only orders that are somewhere for this reason.")] = "",
     since: Annotated[datetime | None, typer.Option(help="Only orders that were made from then on (UTC).")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="No more than so many.")] = None,
     json: Json = False,
 ) -> None:
     """Every order that was read in the last 90 days, newest first, with its box in each system and the reason;
     before them those that were announced and are not read yet."""
     boxes, reasons = ([] if box is None else [str(box)]), ([reason] if reason else [])
 
-    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
-        found = await container.shops.find(shop)
+    async def rows(container: WorkerContainer) -> AsyncGenerator[dict[str, Any], None]:
+        found, number = await container.shops.find(shop), 0
         listed = listed_orders(
             container.engine,
             found.id,
@@ -39,21 +42,23 @@ def list_orders(
             systems=sorted(await container.connections.of(found.id)),
             since=since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since,
         )
-        return [
-            {
-                "number": one.number,
-                "ordered_at": one.ordered_at,
-                "systems": [
-                    {"system": place.system, "box": str(place.box), "reason": place.reason} for place in one.places
-                ],
-            }
-            async for one in listed
-            if matches(one, boxes=boxes, reasons=reasons)
-        ]
+        async with aclosing(listed):
+            async for one in listed:
+                if matches(one, boxes=boxes, reasons=reasons):
+                    yield _row(one)
+                    number += 1
+                    if number == limit:
+                        return
 
-    rows = with_container(work)
+    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
+        async with aclosing(rows(container)) as found:
+            if json:
+                await stream_json(found)
+                return []
+            return [row async for row in found]
+
+    shown = with_container(work)
     if json:
-        print_json(rows)
         return
     people = [
         {
@@ -64,11 +69,21 @@ def list_orders(
                 for one in row["systems"]
             ],
         }
-        for row in rows
+        for row in shown
     ]
     print_rows(
         people, columns=("number", "ordered_at", "where"), wrapped=("where",), empty="No such order is known."
     )
+
+
+def _row(one: ListedOrder) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "ordered_at": one.ordered_at,
+        "systems": [
+            {"system": place.system, "box": str(place.box), "reason": place.reason} for place in one.places
+        ],
+    }
 
 
 @app.command("again")

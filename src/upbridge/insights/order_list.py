@@ -1,7 +1,7 @@
 """Every known order, with its box in each system and the reason: the boxes of the overview, order by order."""
 
 import functools
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -59,7 +59,7 @@ class ListedOrder:
 
 async def listed_orders(
     engine: AsyncEngine, shop_id: ShopId, *, platform: str, systems: Sequence[str], since: datetime | None = None
-) -> AsyncIterator[ListedOrder]:
+) -> AsyncGenerator[ListedOrder, None]:
     """The shop's orders: first those that were announced and never read, then those that were read in the last 90
     days, the newest first; made (or announced) from *since* on. *platform* is where they are read, and where
     problems with that are. Each page is asked for when it is needed."""
