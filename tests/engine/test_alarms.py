@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from tests.support.engine import Engine
+from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
+from upbridge.engine.lanes import block
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.flow_states import flow_states, see
 from upbridge.store.changes import Kind
@@ -64,6 +67,13 @@ async def test_a_shop_that_fails_is_silent_and_one_that_says_later_has_no_calls_
     machine.watch.move(hours=2)
     await machine.pull()
     assert await light_of_orders(machine) == (Light.BUSY, "budget")
+
+
+async def test_a_page_of_a_list_that_fails_makes_no_silent_shop(machine: Engine) -> None:
+    lane = Lane.pull(machine.shop_id, "upgates")
+    await block(machine.db, lane, reason="500", now=machine.watch(), priority=int(Purpose.SAFETY))
+
+    assert await light_of_orders(machine) == (Light.OK, "nothing_yet")
 
 
 @pytest.mark.situation("right.denied")

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import KINDS as COUNTED
@@ -310,8 +311,13 @@ def _login(row: ConnectionRow | None) -> Login:
 
 
 def _rest(block: Block | None, now: datetime, unread: Sequence[Unread]) -> Rest | None:
-    """A lane rests until its moment, and is no better between two tries while something waits for it."""
+    """A lane rests until its moment, and is no better between two tries while something waits for it.
+
+    Where only the page of a list fails, what is announced passes.
+    """
     if block is None or (block.until <= now and not unread):
+        return None
+    if not block.asked and block.priority >= Purpose.SAFETY:
         return None
     return Rest(block.since, block.until, budget=block.asked)
 
