@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from tests.support.engine import Engine
-from tests.support.simulated import Said, Target, accept, delivered, mirror
+from tests.support.simulated import Said, Target, accept, delivered, mirror, one_by_one
 from tests.support.upp import make_line, make_order, make_product, make_variant
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Issue, Link, Parked, Unmappable
 from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch
 from upbridge.store import documents as outbox
+from upbridge.store.document_queries import is_wanted
 from upbridge.store.links import record_delivered, save_link
 
 
@@ -173,6 +175,96 @@ async def test_what_is_deleted_during_its_first_sending_is_looked_at_again_and_r
     await machine.push()
 
     assert machine.target.bodies()[-1] == {"id": "v-4711", "gone": True}
+
+
+async def test_what_is_not_wanted_any_more_and_was_not_sent_yet_goes_with_its_claim(machine: Engine) -> None:
+    async def meanwhile(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        machine.target.mapping = lambda _entity: []
+        await machine.settle(coat())
+        async for said in accept(documents[:0]):
+            yield said
+
+    machine.target.script = meanwhile
+    await machine.settle(coat())
+    await machine.push(monotonic=iter((0.0, 0.0, 20.0, 20.0)).__next__)
+
+    assert await machine.documents() == {}
+
+
+@pytest.mark.parametrize("stock", [12, 11])
+async def test_what_is_wanted_again_while_it_is_on_its_way_is_sent(machine: Engine, stock: int) -> None:
+    async def meanwhile(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        if len(machine.target.received) == 1:
+            usual, machine.target.mapping = machine.target.mapping, lambda _entity: []
+            await machine.settle(coat(12))
+            machine.target.mapping = usual
+            await machine.settle(coat(stock))
+        async for said in accept(documents):
+            yield said
+
+    machine.target.script = meanwhile
+    await machine.settle(coat(12))
+
+    await machine.push()
+
+    assert [body["stock"] for body in machine.target.bodies()][-1] == stock
+    assert await machine.documents() == {}
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "changed", "withdrawn", "missing once"])
+async def test_what_is_on_its_way_is_wanted_as_long_as_nothing_else_was_read(
+    machine: Engine, meanwhile: str
+) -> None:
+    wanted: list[bool] = []
+
+    async def looking(taken: Sequence[Document]) -> AsyncIterator[Said]:
+        if not wanted:
+            await _read(machine, meanwhile)
+            async with machine.db.connect() as tx:
+                wanted.append(await is_wanted(tx, machine.shop_id, "upp", taken[0], now=machine.watch()))
+        async for said in accept(taken):
+            yield said
+
+    machine.target.script = looking
+    await machine.settle(coat(12))
+    await machine.push()
+
+    assert wanted == [meanwhile == "nothing"]
+
+
+async def _read(machine: Engine, meanwhile: str) -> None:
+    match meanwhile:
+        case "changed":
+            await machine.settle(coat(11))
+        case "withdrawn":
+            machine.target.mapping = lambda _entity: []
+            await machine.settle(coat(12))
+        case "missing once":
+            async with machine.db.begin() as tx:
+                later = machine.watch() + timedelta(minutes=2)
+                await outbox.postpone(tx, machine.shop_id, "upp", ["12"], until=later)
+        case _:
+            await machine.settle(coat(12))
+
+
+async def test_what_stopped_for_a_person_and_goes_with_its_claim_asks_that_person_no_more(machine: Engine) -> None:
+    async def meanwhile(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        machine.target.mapping = lambda _entity: []
+        await machine.settle(coat())
+        async for said in accept(documents[:0]):
+            yield said
+
+    await machine.settle(coat())
+    machine.target.script = one_by_one(lambda _: Parked(Issue("product.refused", {"message": "no"})))
+    await machine.push()
+    assert [one.key for one in await machine.problems()] == ["product.refused"]
+    async with machine.db.begin() as tx:
+        await outbox.release(tx, machine.shop_id, "upp", now=machine.watch())
+    machine.target.script = meanwhile
+
+    await machine.push(monotonic=iter((0.0, 0.0, 20.0, 20.0)).__next__)
+
+    assert await machine.problems() == []
 
 
 # --- no longer wanted ---------------------------------------------------------------------------------------

@@ -129,6 +129,40 @@ async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(mac
     assert await machine.rows("SELECT key FROM variants WHERE shop_id = :shop_id") == []
 
 
+@pytest.mark.situation("look.order")
+async def test_an_order_that_was_missing_once_is_not_sent_before_the_second_look(machine: Engine) -> None:
+    """It could not be sent while it was there; a moment later it is asked for again, and perhaps deleted."""
+    machine.upgates.order("A")
+    await machine.hint(Kind.ORDER, "A")
+    await machine.pull()
+    machine.upgates.orders.clear()
+    await machine.hint(Kind.ORDER, "A")
+
+    await machine.drain()
+    assert await at_the_target(machine) == {}
+    assert [*await machine.documents()] == ["A"]
+    await look(machine)
+
+    assert await at_the_target(machine) == {}
+    assert await machine.documents() == {}
+
+
+@pytest.mark.situation("look.order")
+async def test_an_order_that_was_missing_once_and_is_there_is_sent(machine: Engine) -> None:
+    machine.upgates.order("A")
+    await machine.hint(Kind.ORDER, "A")
+    await machine.pull()
+    machine.upgates.judges.append(nothing)
+    await machine.hint(Kind.ORDER, "A")
+    await machine.drain()
+    machine.upgates.judges.clear()
+
+    for _ in range(3):
+        await look(machine)
+
+    assert await at_the_target(machine) == {"A": "there"}
+
+
 @pytest.mark.situation("after.updated")
 async def test_two_looks_within_the_lag_are_one(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))

@@ -15,7 +15,7 @@ import httpx
 from tests.support.broken import broken
 from tests.support.clock import MovableClock
 from tests.support.uphance import BOOK
-from upbridge.domain.delivery import Link, LinkState
+from upbridge.domain.delivery import Document, Link, LinkState
 from upbridge.domain.order import OrderLine
 from upbridge.domain.product import Variant
 from upbridge.domain.shop_id import ShopId
@@ -58,12 +58,16 @@ class FakeLinks:
     told: dict[str, int] = field(default_factory=dict)
     linked: dict[str, int] = field(default_factory=dict)
     put_back: datetime | None = None
+    unwanted: set[str] = field(default_factory=set)
 
     async def put_back_at(self) -> datetime | None:
         return self.put_back
 
     async def get(self, kind: str, key: str) -> Link | None:
         return self.rows.get((kind, key))
+
+    async def is_wanted(self, document: Document) -> bool:
+        return document.key not in self.unwanted
 
     async def save(self, link: Link) -> None:
         self.rows[link.kind, link.key] = link

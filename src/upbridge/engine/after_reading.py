@@ -1,6 +1,6 @@
 """What follows when orders or products were read: planned for each target, looked at again, sent on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from upbridge.domain.shop import Shop
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
 from upbridge.engine.second_look import Weighed, weigh
-from upbridge.store import changes
+from upbridge.store import changes, documents
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import MappingContext, Target
@@ -52,6 +52,7 @@ class Planning:
     ) -> tuple[Weighed, PlanResult]:
         """What of *read* is believed, and what it means for each target."""
         weighed = await weigh(tx, shop.id, read, lag=self.lag, told=told, now=now)
+        await self._postpone(tx, shop, feeds, sorted(set(read.missing).difference(weighed.read.missing)), now=now)
         settled = await plan_documents(
             tx,
             self.cipher,
@@ -63,6 +64,14 @@ class Planning:
             now=now,
         )
         return weighed, settled
+
+    async def _postpone(
+        self, tx: AsyncConnection, shop: Shop, feeds: Feeds, missing: Sequence[str], *, now: datetime
+    ) -> None:
+        """What was not there at the first look is not sent before the second one has had its time."""
+        if missing:
+            for target, _ in feeds:
+                await documents.postpone(tx, shop.id, target.system, missing, until=now + 2 * self.lag)
 
     async def feeds_of(self, shop: Shop, rows: Mapping[str, ConnectionRow] | None = None) -> Feeds:
         """The connected targets of *shop*; *rows* are its connections, where they have just been read."""

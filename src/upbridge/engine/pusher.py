@@ -23,7 +23,7 @@ from upbridge.engine import lanes
 from upbridge.engine.access import Logins
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.unreadable import make_again
-from upbridge.store import document_queries, order_events
+from upbridge.store import document_queries, order_events, runs
 from upbridge.store import documents as outbox
 from upbridge.store import lanes as lane_rows
 from upbridge.store.links import StoredLinks, record_delivered, save_link
@@ -77,7 +77,14 @@ class Pusher:
                 now = self.clock()
                 passage = await lane_rows.passage(tx, lane, now=now)
                 claimed = await outbox.claim(
-                    tx, self.cipher, shop.id, lane.system, limit=BATCH, now=now, below=passage.below
+                    tx,
+                    self.cipher,
+                    shop.id,
+                    lane.system,
+                    limit=BATCH,
+                    now=now,
+                    below=passage.below,
+                    newer_than=await runs.out_of_date_up_to(tx, shop.id, lane.system, now=now),
                 )
                 await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
             if not claimed.documents:
@@ -86,7 +93,7 @@ class Pusher:
                 claimed.documents,
                 receiver.context,
                 receiver.vault,
-                StoredLinks(guard, shop.id, lane.system, self.clock),
+                _LaneLinks(guard, shop.id, lane.system, self.clock),
             )
             try:
                 async with aclosing(sending):
@@ -181,9 +188,23 @@ def _goes_on(sent: Sequence[Document]) -> bool:
     return len(sent) == BATCH or any(document.since is not None for document in sent)
 
 
+class _LaneLinks(StoredLinks):
+    """What a target asks while its documents are on their way, through the session that holds the lane."""
+
+    async def is_wanted(self, document: Document) -> bool:
+        """Whether *document* is still what is to be sent now (`base.Links`)."""
+        return await document_queries.is_wanted(
+            self._guard, self._shop_id, self._target, document, now=self._clock()
+        )
+
+
 async def _release_claimed(engine: AsyncEngine, lane: Lane) -> None:
+    """What was not sent waits again, or goes if it is not wanted any more, and with it what a person was to do."""
     async with engine.begin() as tx:
-        await outbox.release_claims(tx, lane.shop_id, lane.system)
+        gone = await outbox.release_claims(tx, lane.shop_id, lane.system)
+        for kind in {kind for kind, _ in gone}:
+            keys = [key for one, key in gone if one == kind]
+            await close_entity(tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys)
 
 
 async def _first_left(engine: AsyncEngine, lane: Lane) -> int:

@@ -91,7 +91,7 @@ class HeldChanges:
         """Send what the guard holds; returns how many documents. With *mark*, only if it is what a person has
         seen: None says that it is something else by now, and that nothing was done."""
         async with self.engine.begin() as tx:
-            hashes = await documents.guarded(tx, problem.shop_id, problem.target, problem.key)
+            hashes = await document_queries.guarded(tx, problem.shop_id, problem.target, problem.key)
             if mark is not None and mark != mark_of(hashes):
                 return None
             await guards.let_pass(
@@ -111,7 +111,7 @@ class HeldChanges:
         """Do not send what the guard holds, until it says something else; returns how many documents."""
         now = self.clock()
         async with self.engine.begin() as tx:
-            held = await documents.guarded(tx, problem.shop_id, problem.target, problem.key)
+            held = await document_queries.guarded(tx, problem.shop_id, problem.target, problem.key)
             await documents.mark_handled(tx, problem.shop_id, problem.target, held, now=now)
             await guards.ask_nobody(tx, problem.shop_id, problem.target, problem.kind, problem.key)
             await self._tell(tx, What.DECLINED, problem, len(held))

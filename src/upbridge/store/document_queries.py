@@ -22,8 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.domain.delivery import Document
 from upbridge.domain.shop_id import ShopId
-from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, held_by
+from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, UNWANTED, held_by
 from upbridge.store.schema import documents as table
 from upbridge.store.sql import SHOPS, beginning, constant, one_of
 
@@ -41,6 +42,42 @@ class WaitingDocument:
     attempts: int
     since: datetime
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document whose row is locked for this worker; its body is still encrypted."""
+
+    hash: bytes
+    state: str
+    reason: str | None
+
+
+async def is_wanted(
+    tx: AsyncConnection, shop_id: ShopId, target: str, document: Document, *, now: datetime
+) -> bool:
+    """Whether *document*, which is on its way, is still what is to be sent now: nothing was read since that
+    changes it, withdraws it or makes it wait."""
+    here = (table.c.shop_id == shop_id, table.c.target == target)
+    same = (table.c.kind == document.kind, table.c.key == document.key, table.c.seq == document.seq)
+    query = select(exists().where(*here, *same, table.c.state == SENDING, table.c.due_at <= now))
+    return bool(await tx.scalar(query))
+
+
+async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, Held]:
+    """All documents of one kind by key, locked until the transaction ends."""
+    query = select(table.c.key, table.c.hash, table.c.state, table.c.reason).where(
+        table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind, table.c.state != UNWANTED
+    )
+    rows = await tx.execute(query.order_by(table.c.key).with_for_update())
+    return {row.key: Held(row.hash, row.state, row.reason) for row in rows}
+
+
+async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> dict[tuple[str, str], bytes]:
+    """The hashes of the documents that *guard* holds, by kind and key, locked until the transaction ends."""
+    query = select(table.c.kind, table.c.key, table.c.hash).where(*held_by(shop_id, target, guard))
+    rows = await tx.execute(query.order_by(table.c.kind, table.c.key).with_for_update())
+    return {(row.kind, row.key): row.hash for row in rows}
 
 
 async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collection[str]) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    or_,
     select,
     text,
     tuple_,
@@ -37,6 +38,8 @@ from upbridge.store.sql import as_rows, constant, one_of, rows_of
 SENDING = "sending"
 WAITING = "waiting"
 PARKED = "parked"
+#: It was on its way when it stopped being wanted: what is not sent of it goes with its claim.
+UNWANTED = "unwanted"
 #: What is still to be sent.
 OPEN = (WAITING, SENDING)
 
@@ -61,15 +64,6 @@ class Claimed:
     unreadable: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A document whose row is locked for this worker; its body is still encrypted."""
-
-    hash: bytes
-    state: str
-    reason: str | None
-
-
 async def queued(
     tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Queued]:
@@ -77,6 +71,7 @@ async def queued(
     query = (
         select(table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state, table.c.reason)
         .where(table.c.shop_id == shop_id, table.c.target == target, one_of(table.c.parent, parents))
+        .where(table.c.state != UNWANTED)
         .order_by(table.c.kind, table.c.key)
         .with_for_update()
     )
@@ -145,13 +140,13 @@ def _putting() -> Insert:
             "body": fresh.excluded.body,
             "hash": fresh.excluded.hash,
             "seq": next_seq(),
-            "state": case((table.c.state == SENDING, SENDING), else_=WAITING),
+            "state": case((table.c.state.in_((SENDING, UNWANTED)), SENDING), else_=WAITING),
             "reason": None,
             "attempts": 0,
             "due_at": fresh.excluded.due_at,
             "priority": func.least(table.c.priority, fresh.excluded.priority),
         },
-        where=table.c.hash != fresh.excluded.hash,
+        where=or_(table.c.hash != fresh.excluded.hash, table.c.state == UNWANTED),
     )
 
 
@@ -161,16 +156,24 @@ _PUT = _putting()
 async def withdraw(
     tx: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """Delete documents, by kind and key, that are not on their way; returns those that were there."""
+    """Delete documents, by kind and key; returns those that were there. What is on its way goes with its claim
+    (`release_claims`), unless it was sent by then."""
     pairs = sorted(documents)
     if not pairs:
         return []
     rows = await tx.execute(
         text(
             """
-            DELETE FROM documents d USING unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
+            WITH t AS (
+              SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
+            ), on_its_way AS (
+              UPDATE documents d SET state = 'unwanted' FROM t
+              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+                AND d.state = 'sending'
+            )
+            DELETE FROM documents d USING t
             WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-              AND d.state <> 'sending' RETURNING d.kind, d.key
+              AND d.state NOT IN ('sending', 'unwanted') RETURNING d.kind, d.key
             """
         ),
         {
@@ -192,8 +195,10 @@ async def claim(
     limit: int,
     now: datetime,
     below: int = 100,
+    newer_than: int = 0,
 ) -> Claimed:
-    """Mark the most urgent due documents as on their way and open them; only purposes more urgent than *below*.
+    """Mark the most urgent due documents as on their way and open them; only purposes more urgent than *below*,
+    and only what was queued after the number *newer_than*.
 
     Documents left as `sending` by a worker that died are taken too: only one push of a lane runs at a time. Rows
     are named by their place, and links are looked up all at once: while an import fills the tables, Postgres
@@ -206,7 +211,7 @@ async def claim(
                 WITH next AS (
                   SELECT ctid FROM documents
                   WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending')
-                    AND due_at <= :now AND priority < :below
+                    AND due_at <= :now AND priority < :below AND seq > :newer_than
                   ORDER BY priority, seq LIMIT :limit FOR UPDATE
                 )
                 UPDATE documents SET state = 'sending' WHERE ctid = ANY(ARRAY(SELECT ctid FROM next))
@@ -220,6 +225,7 @@ async def claim(
                 "limit": limit,
                 "now": now,
                 "below": below,
+                "newer_than": newer_than,
                 "importing": int(Purpose.IMPORT),
             },
         )
@@ -300,15 +306,6 @@ RELEASABLE = (
 )
 
 
-async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, Held]:
-    """All documents of one kind by key, locked until the transaction ends."""
-    query = select(table.c.key, table.c.hash, table.c.state, table.c.reason).where(
-        table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind
-    )
-    rows = await tx.execute(query.order_by(table.c.key).with_for_update())
-    return {row.key: Held(row.hash, row.state, row.reason) for row in rows}
-
-
 async def hold_back(
     tx: AsyncConnection,
     shop_id: ShopId,
@@ -331,13 +328,6 @@ async def hold_back(
         )
         .values(state=PARKED, reason=guard, due_at=now)
     )
-
-
-async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> dict[tuple[str, str], bytes]:
-    """The hashes of the documents that *guard* holds, by kind and key, locked until the transaction ends."""
-    query = select(table.c.kind, table.c.key, table.c.hash).where(*held_by(shop_id, target, guard))
-    rows = await tx.execute(query.order_by(table.c.kind, table.c.key).with_for_update())
-    return {(row.kind, row.key): row.hash for row in rows}
 
 
 async def release_guarded(
@@ -429,13 +419,27 @@ async def erase(tx: AsyncConnection, shop_id: ShopId, target: str, parents: Sequ
     return (await tx.execute(delete(table).where(*here))).rowcount
 
 
-async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
-    """Documents that were taken and never settled wait again."""
+async def postpone(
+    tx: AsyncConnection, shop_id: ShopId, target: str, parents: Collection[str], *, until: datetime
+) -> None:
+    """Nothing of *parents* is sent before *until*."""
     await tx.execute(
         update(table)
-        .where(table.c.shop_id == shop_id, table.c.target == target, table.c.state == constant(SENDING))
-        .values(state=WAITING)
+        .where(table.c.shop_id == shop_id, table.c.target == target, one_of(table.c.parent, parents))
+        .where(table.c.state.in_(OPEN))
+        .values(due_at=func.greatest(table.c.due_at, until))
     )
+
+
+async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> list[tuple[str, str]]:
+    """Documents that were taken and never settled wait again; returns kind and key of those that are not wanted
+    any more, which are gone."""
+    here = (table.c.shop_id == shop_id, table.c.target == target)
+    gone = await tx.execute(
+        delete(table).where(*here, table.c.state == constant(UNWANTED)).returning(table.c.kind, table.c.key)
+    )
+    await tx.execute(update(table).where(*here, table.c.state == constant(SENDING)).values(state=WAITING))
+    return [(row.kind, row.key) for row in gone]
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> set[tuple[str, str]]:

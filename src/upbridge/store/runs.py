@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
+from upbridge.store.changes import next_seq
 from upbridge.store.schema import runs as table
 from upbridge.store.sql import SHOPS, one_of
 
@@ -267,6 +268,10 @@ async def first_import_under_way(tx: AsyncConnection, shop_id: ShopId) -> bool:
 
 #: The cursor that names, for each system of a shop, the run which reads the orders that were forgotten.
 _CATCHING_UP = "catching_up"
+#: The cursor with the number of the last document that was queued before.
+_OUT_OF_DATE = "out_of_date"
+_HELD = timedelta(hours=1)
+"""A shop that does not answer for so long holds nothing back any more."""
 
 
 async def is_catching_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
@@ -276,13 +281,25 @@ async def is_catching_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> b
     return named is not None and bool(await tx.scalar(query))
 
 
+async def out_of_date_up_to(tx: AsyncConnection, shop_id: ShopId, system: str, *, now: datetime) -> int:
+    """The number of the last document that may say what is not so any more: it was queued before the database was
+    put back, and until the orders are read, for an hour at most, the shop may have cancelled it. 0 if none may."""
+    told = await cursors.named(tx, [shop_id], system, (_OUT_OF_DATE, cursors.PUT_BACK_AT))
+    number, put_back_at = (told.get((shop_id, name)) for name in (_OUT_OF_DATE, cursors.PUT_BACK_AT))
+    if number is None or put_back_at is None or now - datetime.fromisoformat(put_back_at) > _HELD:
+        return 0
+    return int(number) if await is_catching_up(tx, shop_id, system) else 0
+
+
 async def catch_up(
     tx: AsyncConnection, shop_id: ShopId, systems: Collection[str], run_id: int, *, now: datetime
 ) -> None:
     """The run reads what was forgotten of orders, and *systems* may have more than is known."""
+    number = await tx.scalar(select(next_seq()))
     for system in systems:
         await cursors.put(tx, shop_id, system, cursors.PUT_BACK_AT, now.isoformat())
         await cursors.put(tx, shop_id, system, _CATCHING_UP, str(run_id))
+        await cursors.put(tx, shop_id, system, _OUT_OF_DATE, str(number))
 
 
 async def has_to_catch_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:

@@ -116,6 +116,9 @@ class Links(Protocol):
 
     async def save(self, link: Link) -> None: ...
 
+    async def is_wanted(self, document: Document) -> bool:
+        """Whether *document* is still what is to be sent now; one that is not is passed over, and comes again."""
+
     async def high_water(self, kind: str) -> int | None:
         """The highest id there that is known of *kind*."""
 

@@ -489,6 +489,16 @@ class TestDoubt:
         assert isinstance(second, Delivered)
 
 
+async def test_an_order_that_the_shop_changed_while_others_were_sent_is_not_made_as_it_was(world: World) -> None:
+    first, second = make_order(order_number="1"), make_order(order_number="2")
+    world.links.unwanted = {"2"}
+
+    outcomes = await world.deliver(first, second)
+
+    assert len(outcomes) == 1
+    assert world.uphance.made("POST /sales_orders") == 1
+
+
 async def test_nothing_of_a_shopper_is_kept_in_links(world: World) -> None:
     world.uphance.after = lose("/sales_orders")
 

@@ -48,6 +48,8 @@ class IdempotentCreator:
     links: Links
     clock: Clock
     forgotten: Forgotten
+    attempts: int = 0
+    """How often something may have been created."""
     _marks: dict[str, int] = field(default_factory=dict)
     _adoptions: dict[str, Adoption[Json]] = field(default_factory=dict)
 
@@ -99,6 +101,7 @@ class IdempotentCreator:
         if resource in (ORDERS, CUSTOMERS) and (row := await self.adopted(resource, reference)) is not None:
             return self._created(resource, row, Attempt(self.clock()))
         newer_than = await self._high_water(resource)
+        self.attempts += 1
         attempt = Attempt(self.clock(), newer_than, mark, dict(trace))
 
         async def post() -> Created | None:

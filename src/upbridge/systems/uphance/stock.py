@@ -25,6 +25,7 @@ from upbridge.store import (
     change_queries,
     changes,
     cursors,
+    document_queries,
     documents,
     sku_matching,
     variant_queries,
@@ -226,7 +227,7 @@ async def _plan(tx: AsyncConnection, shop: Shop, waiting: Mapping[str, Waiting],
 
 
 async def _waiting(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
-    held = await documents.hold_kind(tx, shop_id, TARGET, KIND)
+    held = await document_queries.hold_kind(tx, shop_id, TARGET, KIND)
     return {key: Waiting(one.hash, one.state, one.reason) for key, one in held.items()}
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Rejected
+from upbridge.core.errors import Rejected, RemoteError
 from upbridge.domain.delivery import (
     ADOPTED,
     Delivered,
@@ -61,6 +61,8 @@ from upbridge.systems.uphance.unread_rows import Doubt, Sights
 
 #: After so many failures of their application on the same order, a person has to look at it.
 _ENOUGH = 5
+#: So many outcomes are settled in one transaction.
+_TOGETHER = 100
 #: So often an order is tried again that waits for a product to be read: a quarter of an hour, in growing pauses.
 _LOOKS = 9
 
@@ -163,7 +165,8 @@ class UphanceTarget:
     async def push(
         self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
-        """Send one after another; yields each outcome before the next call is made.
+        """Send one after another; yields what came of one that may have created something before the next call is
+        made, and the others with it, `_TOGETHER` at most.
 
         What waits for a person is `Parked` without a call. Raises `LoginRefused` (`WrongOrganisation` is one),
         `Throttled`, `Unreachable` for what concerns the whole connection; nothing that was sent is then lost: its
@@ -195,11 +198,26 @@ class UphanceTarget:
             client=client,
             complete=bool(goods) and await self._sku_copy.complete(shop_id),
         )
+        together: list[tuple[Document, Outcome]] = []
         for document in documents:
-            if document.kind == PRODUCTS.kind:
-                yield [(document, await products.deliver(document, goods[document.key]))]
-            else:
-                yield [(document, await work.deliver(document, orders[document.key]))]
+            attempts = creator.attempts
+            try:
+                if document.kind == ORDERS.kind:
+                    outcome = await work.deliver(document, orders[document.key])
+                else:
+                    wanted = await links.is_wanted(document)
+                    outcome = await products.deliver(document, goods[document.key]) if wanted else None
+            except RemoteError:
+                if together:
+                    yield together
+                raise
+            if outcome is not None:
+                together.append((document, outcome))
+            if together and (attempts != creator.attempts or len(together) == _TOGETHER):
+                yield together
+                together = []
+        if together:
+            yield together
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +230,9 @@ class _Work:
     creator: IdempotentCreator
     links: Links
 
-    async def deliver(self, document: Document, order: Order | None) -> Outcome:
-        """What comes of one order; None is an order that is gone from the shop."""
+    async def deliver(self, document: Document, order: Order | None) -> Outcome | None:
+        """What comes of one order; None is an order that is gone from the shop. None comes of one that is not
+        wanted any more as it is here (`Links.is_wanted`)."""
         link = document.link
         if link is not None and link.state == DELIVERED:
             if link.hash == ADOPTED or link.hash is None:
@@ -286,7 +305,7 @@ class _Work:
         )
         return replace(self._changed(link, order), found=link, remark=delivered.remark)
 
-    async def _send(self, document: Document, order: Order, reference: str) -> Outcome:
+    async def _send(self, document: Document, order: Order, reference: str) -> Outcome | None:
         shop_settings, connection = self.context.settings, self.context.connection
         sales_order = map_order(order, self.book.match_sold, shop_settings, connection)
         customer = map_customer(order, shop_settings, connection)
@@ -298,22 +317,34 @@ class _Work:
         assert isinstance(sales_order, SalesOrder)
         assert isinstance(customer, Customer | House)
         try:
-            if (there := await self.creator.adopted(ORDERS, reference)) is not None:
-                return self._recognised(adopted_order(document.key, there), order)
-            doubt = await self.creator.doubt(ORDERS, order.created_at)
-            company = doubt or await self._company(customer, sales_order.channel_id)
-            if isinstance(company, InDoubt | Doubt):
-                return self._doubt(document, company)
-            if not company.addressed and order.shopper is not None:
-                sales_order = sales_order.delivered_to(order.shopper)
-            key = f"upgates:{connection.shop_key}:order:{order.order_number}"
-            body = sales_order_body(sales_order, company_id=company.id, idempotency_key=key)
-            link = Link(ORDERS.kind, document.key, document.parent)
-            created = await self.creator.create(
-                ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order)
-            )
+            return await self._create(document, order, sales_order, customer, reference)
         except Rejected as rejected:
             return Parked(Issue("order.refused", {"message": str(rejected), "status": rejected.answered}))
+
+    async def _create(
+        self,
+        document: Document,
+        order: Order,
+        sales_order: SalesOrder,
+        customer: Customer | House,
+        reference: str,
+    ) -> Outcome | None:
+        if (there := await self.creator.adopted(ORDERS, reference)) is not None:
+            return self._recognised(adopted_order(document.key, there), order)
+        if not await self.links.is_wanted(document):
+            return None
+        doubt = await self.creator.doubt(ORDERS, order.created_at)
+        company = doubt or await self._company(customer, sales_order.channel_id)
+        if isinstance(company, InDoubt | Doubt):
+            return self._doubt(document, company)
+        if not company.addressed and order.shopper is not None:
+            sales_order = sales_order.delivered_to(order.shopper)
+        key = f"upgates:{self.context.connection.shop_key}:order:{order.order_number}"
+        body = sales_order_body(sales_order, company_id=company.id, idempotency_key=key)
+        link = Link(ORDERS.kind, document.key, document.parent)
+        created = await self.creator.create(
+            ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order)
+        )
         return self._doubt(document, created) if isinstance(created, InDoubt) else _delivered(created)
 
     async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt | Doubt:
