@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbridge.core.parsing import storable, whole
+from upbridge.core.parsing import digits, storable
 
 
 @pytest.mark.parametrize(
@@ -13,16 +13,16 @@ from upbridge.core.parsing import storable, whole
     ids=["nothing", "zeros before it", "what the database holds", "one digit more", "without end"],
 )
 def test_a_number_is_read_as_far_as_it_can_be_stored(text: str, number: int | None) -> None:
-    assert whole(text) == number
+    assert digits(text) == number
 
 
 @pytest.mark.parametrize("text", ["", " 1", "1 ", "-1", "+1", "1.0", "1e3", "1_000", "²", "٣", "0x1", "\x00"])
 def test_what_only_looks_like_a_number_is_none(text: str) -> None:
-    assert whole(text) is None
+    assert digits(text) is None
 
 
 def test_fewer_digits_can_be_asked_for() -> None:
-    assert (whole("123", longest=3), whole("1234", longest=3)) == (123, None)
+    assert (digits("123", longest=3), digits("1234", longest=3)) == (123, None)
 
 
 @given(text=st.text(st.characters(codec=None, exclude_categories=())))

@@ -40,6 +40,7 @@ NAMES: dict[str, str] = {
     "puzzling": "unmappable",
     "sealer": "cipher",
     "shopfront": "mapping context",
+    "standing": "health",
     "theatre": "testbed",
     "trouble": "issue",
     "wardrobe": "seed of Uphance",

@@ -36,7 +36,7 @@ def strangers_failed(*minutes: int, **more: Any) -> LoginHistory:
 
 @pytest.mark.rule("R56")
 @pytest.mark.parametrize(
-    ("standing", "verdict"),
+    ("history", "verdict"),
     [
         (LoginHistory((), RECENTLY, first=True, own=2, busiest=3, in_flight=50), Pass.FREE),
         (LoginHistory((), None, busiest=3, in_flight=50), Pass.FIRST),
@@ -55,13 +55,13 @@ def strangers_failed(*minutes: int, **more: Any) -> LoginHistory:
         (LoginHistory(ago(5, 20, 30, 50), RECENTLY), NOON + timedelta(minutes=10)),
     ],
 )
-def test_the_table(standing: LoginHistory, verdict: Pass | datetime) -> None:
-    assert breaker_decision(standing, NOON) == verdict
+def test_the_table(history: LoginHistory, verdict: Pass | datetime) -> None:
+    assert breaker_decision(history, NOON) == verdict
 
 
 @pytest.mark.rule("R56")
 @pytest.mark.parametrize(
-    ("standing", "verdict"),
+    ("history", "verdict"),
     [
         pytest.param(LoginHistory(ago(5, 20), None, shops=ago(5)), Pass.FIRST, id="one shop failed twice"),
         pytest.param(LoginHistory(ago(5, 20), None, shops=ago(5), in_flight=2), Pass.BUSY, id="never a fifth"),
@@ -87,8 +87,8 @@ def test_the_table(standing: LoginHistory, verdict: Pass | datetime) -> None:
         ),
     ],
 )
-def test_the_table_of_one_shop(standing: LoginHistory, verdict: Pass | datetime) -> None:
-    assert breaker_decision(standing, NOON) == verdict
+def test_the_table_of_one_shop(history: LoginHistory, verdict: Pass | datetime) -> None:
+    assert breaker_decision(history, NOON) == verdict
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Everybody:
 
     def begin(self, shop: int) -> None:
         plain = [sum(not first for first in calls) for calls in self.in_flight]
-        standing = LoginHistory(
+        history = LoginHistory(
             failures=ago(*range(1, self.failures + 1)),
             succeeded_at=RECENTLY if self.good[shop] else None,
             shops=ago(*range(1, 1 + sum(map(bool, self.failed)))),
@@ -120,7 +120,7 @@ class Everybody:
             busiest=max(plain),
             in_flight=sum(len(calls) for calls in self.in_flight),
         )
-        verdict = breaker_decision(standing, NOON)
+        verdict = breaker_decision(history, NOON)
         if isinstance(verdict, Pass) and verdict is not Pass.BUSY and len(self.in_flight[shop]) < 3:
             self.in_flight[shop].append(verdict is Pass.FIRST)
 
@@ -163,7 +163,7 @@ async def fails(ledger: Ledger, shop_id: ShopId, status: int = 401) -> None:
     await one_call(ledger, shop_id, status=status)
 
 
-async def test_after_two_failures_only_shops_in_good_standing_are_called(
+async def test_after_two_failures_only_shops_whose_login_works_are_called(
     ledger: Ledger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     good, stranger = await make_shop(), await make_shop()
@@ -232,7 +232,9 @@ async def test_a_shop_that_failed_waits_unless_it_is_installed_again(
     await one_call(ledger, shop)
 
 
-async def test_a_shop_that_fails_is_no_longer_in_good_standing(ledger: Ledger, make_shop: MakeShop) -> None:
+async def test_the_login_of_a_shop_that_fails_does_not_count_as_working(
+    ledger: Ledger, make_shop: MakeShop
+) -> None:
     shop = await make_shop()
     await one_call(ledger, shop)
     async with (

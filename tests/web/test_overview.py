@@ -40,25 +40,25 @@ from upbridge.engine.completeness import Counted, keep_count
 from upbridge.engine.imports import Again
 from upbridge.insights.flow_lights import Light
 from upbridge.web.context import Pages
+from upbridge.web.queries.health import ShopHealth, health_of
 from upbridge.web.queries.overview import Overviews, OverviewView
-from upbridge.web.queries.standing import Standing, standing_of
 
 #: What is known of an Uphance with one channel.
 UPHANCE = {"channels": [{"id": 1, "name": "Shop", "currency": "CZK"}]}
 
 
-async def stand(pages: Pages, shop_id: ShopId) -> Standing:
+async def stand(pages: Pages, shop_id: ShopId) -> ShopHealth:
     shop = await pages.shops.get(shop_id)
     async with pages.engine.connect() as tx:
-        return await standing_of(tx, pages.systems, shop, now=pages.clock())
+        return await health_of(tx, pages.systems, shop, now=pages.clock())
 
 
 async def look(pages: Pages, shop_id: ShopId) -> OverviewView:
     return await Overviews(pages.systems, pages.engine).of(await stand(pages, shop_id), pages.clock())
 
 
-def lights(standing: Standing) -> dict[str, tuple[Light, str]]:
-    return {flow.name: (flow.light, flow.reason) for flow in standing.flows}
+def lights(health: ShopHealth) -> dict[str, tuple[Light, str]]:
+    return {flow.name: (flow.light, flow.reason) for flow in health.flows}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Known:
 
 
 PROBLEMS = st.sampled_from([None, None, "open", "dismissed"])
-STANDINGS = st.builds(
+HEALTHS = st.builds(
     At,
     link=st.sampled_from([None, "delivered", "by_hand", "creating"]),
     document=st.sampled_from([None, None, "waiting", "sending", "parked"]),
@@ -106,7 +106,7 @@ ORDERS = st.builds(
     made=st.sampled_from([None, 0, 29, 31, 80]),
     change=st.booleans(),
     unreadable=PROBLEMS,
-    at=st.fixed_dictionaries({"upp": STANDINGS, "uphance": STANDINGS}),
+    at=st.fixed_dictionaries({"upp": HEALTHS, "uphance": HEALTHS}),
 )
 BOXES = ("delivered", "by_hand", "waiting", "held", "parked")
 

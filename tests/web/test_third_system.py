@@ -14,8 +14,8 @@ from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.systems.base import Systems
 from upbridge.web.context import Pages
+from upbridge.web.queries.health import health_of
 from upbridge.web.queries.overview import Overviews
-from upbridge.web.queries.standing import standing_of
 
 
 @pytest.fixture
@@ -69,13 +69,13 @@ async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
     home = await enter(shop.id)
 
     async with pages.engine.connect() as tx:
-        standing = await standing_of(tx, pages.systems, shop, now=watch())
-    view = await Overviews(pages.systems, pages.engine).of(standing, watch())
+        health = await health_of(tx, pages.systems, shop, now=watch())
+    view = await Overviews(pages.systems, pages.engine).of(health, watch())
     found = {number: (await browser.get(f"{home}order?number={number}")).text for number in (written, refused)}
     problems = (await browser.get(f"{home}problems")).text
 
     assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("abacus", True, 1)]
-    assert {flow.name for flow in standing.flows if flow.target == "abacus"} == {"order.abacus", "product.abacus"}
+    assert {flow.name for flow in health.flows if flow.target == "abacus"} == {"order.abacus", "product.abacus"}
     said = Texts("en").get("problem.abacus.refused", said="PUT /orders: 422 not acceptable")
     for number, page in found.items():
         assert "Abacus" in page, number

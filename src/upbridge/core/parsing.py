@@ -13,7 +13,7 @@ _LONGEST = 18
 LONGEST_KEY = 100
 
 
-def whole(text: str, *, longest: int = _LONGEST) -> int | None:
+def digits(text: str, *, longest: int = _LONGEST) -> int | None:
     """Return the number that *text* is; None if it is none, or has more than *longest* digits.
 
     `²` is a digit for Python and not a number, and Python refuses to read thousands of digits.

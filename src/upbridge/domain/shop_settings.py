@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import BadRequest
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.mail import NoAddress, email_address
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class Hours:
     def parse(self, text: str) -> str:
         """`21-7`, `off`"""
         begin, _, end = (part.strip() for part in text.partition("-"))
-        hours = [whole(part, longest=2) for part in (begin, end)]
+        hours = [digits(part, longest=2) for part in (begin, end)]
         if text == "off":
             return text
         if any(hour is None or hour > _LAST_HOUR for hour in hours) or hours[0] == hours[1]:
@@ -213,7 +213,7 @@ class Mode:
 
 
 def _is_id(text: str) -> bool:
-    return bool(whole(text))
+    return bool(digits(text))
 
 
 # --- a setting ------------------------------------------------------------------------------------------------

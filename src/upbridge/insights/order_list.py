@@ -111,7 +111,7 @@ async def places_of(
         return {}
     unread = await change_queries.announced(tx, shop_id, platform, Kind.ORDER, numbers)
     delivered = await link_queries.delivered_of(tx, shop_id, _KIND, numbers)
-    standing = {
+    waiting = {
         (one.parent, one.target): one for one in await document_queries.states_of(tx, shop_id, _KIND, numbers)
     }
     shared = functools.cache(Place)  # most orders are in the same places as their neighbours
@@ -120,7 +120,7 @@ async def places_of(
         causes.setdefault((one.parent, one.target), one.key)
 
     def place(number: str, system: str) -> Place:
-        document = standing.get((number, system))
+        document = waiting.get((number, system))
         cause = causes.get((number, platform)) or causes.get((number, system))
         if cause is not None or (document is not None and document.state == documents.PARKED):
             return shared(system, Box.PARKED, cause or (document.reason if document is not None else None))

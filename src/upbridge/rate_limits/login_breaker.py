@@ -16,7 +16,7 @@ No shop may keep the others waiting by failing again and again:
     2 or more                       waits until the hour is over, unless its login worked since
 
 Where the table counts failures, a call in flight counts as one, until the transaction that ends it records the
-real outcome. So if a shop in good standing loses its access while it has three calls in flight and another shop
+real outcome. So if a shop whose login works loses its access while it has three calls in flight and another shop
 also fails, the total is still at most four. Two such shops within the same second make six; only one call at a
 time for all shops would prevent that. A call without an answer is no failed login. Assumption: Upgates checks the
 login first, so a call that hangs has passed the check or never arrived.
@@ -33,7 +33,7 @@ from upbridge.store import rate_limits as store
 from upbridge.store.shops import active_since
 
 WINDOW = timedelta(hours=1)
-#: From this number of shops that failed on, only shops in good standing are called.
+#: From this number of shops that failed on, only shops whose login works are called.
 CAREFUL = 2
 #: From this number of failures on, no shop is called.
 BLOWN = 4
@@ -106,7 +106,7 @@ async def admit(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | d
     """Decide on a call of this shop. A pass holds until the asking transaction has written its lease or rolled
     back.
 
-    If no login failed, a shop in good standing takes no lock and does not wait.
+    If no login failed, a shop whose login works takes no lock and does not wait.
     """
     known = await store.login_record(tx, shop_id, since=now - WINDOW, most=BLOWN)
     history = LoginHistory(tuple(known.failures), known.succeeded_at)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, any_, case, distinct, 
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, code_key
 from upbridge.store.schema import variants as table
@@ -82,7 +82,7 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     """Variants that *words* name: by their code, their key or the number of their product, then by their EAN or by
     a part of their title, which may be typed without its accents."""
     code = code_key(words)
-    number = whole(words, longest=_LONGEST_ID)
+    number = digits(words, longest=_LONGEST_ID)
     named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
     # Twice as many: some of them may be named as well, fewer than *most* if others are shown at all. As an array,
     # so that each condition is looked up in an index of its own.

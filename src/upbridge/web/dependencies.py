@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from upbridge.core.deadline import pause_deadline, with_deadline
 from upbridge.core.errors import BadRequest, NotFound, NotReady, UpbridgeError
 from upbridge.core.i18n import Texts
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.shop import Shop
 from upbridge.store.sessions import SessionPurpose
@@ -36,7 +36,7 @@ from upbridge.web.error_pages import failure, not_now
 from upbridge.web.formatting import alarm_words
 from upbridge.web.forms import read_form
 from upbridge.web.navigation import places_for
-from upbridge.web.queries.standing import Standing, standing_of
+from upbridge.web.queries.health import ShopHealth, health_of
 from upbridge.web.rule_forms import left_over
 from upbridge.web.security_headers import protect
 from upbridge.web.sessions import Ended, Visitor
@@ -139,31 +139,31 @@ class PageContext:
     """The page itself, below *home*, with its query: where another language leads."""
     said: str | None
     """What a form has done, on the page after it and once."""
-    _standing: Standing | None = field(default=None, repr=False)
+    _health: ShopHealth | None = field(default=None, repr=False)
 
-    async def standing(self) -> Standing:
+    async def health(self) -> ShopHealth:
         """How the shop stands. Most forms lead on to another page, which asks for it: they do not."""
-        if self._standing is None:
+        if self._health is None:
             async with self.pages.engine.connect() as connection:
                 tx = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                self._standing = await standing_of(tx, self.pages.systems, self.shop, now=self.pages.clock())
-        return self._standing
+                self._health = await health_of(tx, self.pages.systems, self.shop, now=self.pages.clock())
+        return self._health
 
     async def page(
         self, place: str, *, template: str | None = None, status: int = HTTPStatus.OK, **values: Any
     ) -> HTMLResponse:
         """The page *place* with the frame around it; *template*: another one that belongs there."""
-        standing = await self.standing()
+        health = await self.health()
         return self.pages.rendering.render(
             f"{template or place}.html",
             self.texts,
             status=status,
             home=self.home,
             place=place,
-            places=places_for(standing),
+            places=places_for(health),
             shop=self.shop,
-            standing=standing,
-            alarms=[alarm_words(one, standing, self.texts, self.pages.systems) for one in standing.alarms],
+            health=health,
+            alarms=[alarm_words(one, health, self.texts, self.pages.systems) for one in health.alarms],
             said=self.said,
             address=self.address,
             **{"renew": None, "keeps_typed": False, **values},
@@ -227,9 +227,9 @@ async def _said(pages: Pages, query: Mapping[str, str], visitor: Visitor, texts:
     """What the page of this *query* says that a form has done; None if no form led there just now."""
     if not await pages.sessions.use(query.get("once", ""), visitor, _words_of(query)):
         return None
-    said, count = query.get("said", ""), whole(query.get("n", ""), longest=_LONGEST_COUNT)
+    said, count = query.get("said", ""), digits(query.get("n", ""), longest=_LONGEST_COUNT)
     if texts.has(f"ui.said.{said}"):
-        of = whole(query.get("of", ""), longest=_LONGEST_COUNT)
+        of = digits(query.get("of", ""), longest=_LONGEST_COUNT)
         return texts.get(f"ui.said.{said}", count=count or 0, of=of or 0)
     what, _, system = said.rpartition("_")  # a system without a text of its own
     if system not in pages.systems.titles or not texts.has(f"ui.said.{what}"):
@@ -269,7 +269,7 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
         except NotFound:  # erased a moment ago
             raise SessionEnded(Ended(visitor.language)) from None
         read = request.method == "GET"
-        standing = await standing_of(tx, pages.systems, shop, now=pages.clock()) if read else None
+        health = await health_of(tx, pages.systems, shop, now=pages.clock()) if read else None
     if turn:
         with pause_deadline():
             await asyncio.sleep(turn)
@@ -284,7 +284,7 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
         query=query,
         address=_address_of(request) if active else "",
         said=await _said(pages, query, visitor, texts),
-        _standing=standing,
+        _health=health,
     )
 
 

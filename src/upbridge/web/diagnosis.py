@@ -19,7 +19,7 @@ from upbridge.store.problem_queries import RankedProblem
 from upbridge.store.runs import Run
 from upbridge.systems.base import Systems
 from upbridge.web.formatting import COLOURS
-from upbridge.web.queries.standing import Standing
+from upbridge.web.queries.health import ShopHealth
 
 #: What Upgates may say of a right.
 _RIGHTS = frozenset({"deny", "readonly", "all"})
@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z][a-z_-]{0,39}")
 class Diagnosis:
     """What there is to tell of a shop at one moment. *heard*: when each system that sends webhooks last did."""
 
-    standing: Standing
+    health: ShopHealth
     causes: Sequence[RankedProblem]
     coverage: Coverage
     heard: Mapping[str, datetime | None]
@@ -39,7 +39,7 @@ class Diagnosis:
 
 def report(found: Diagnosis, texts: Texts, systems: Systems) -> str:
     """*found* as lines of text; each part has its heading, a part with nothing to tell says so."""
-    t, shop = texts.get, found.standing.shop
+    t, shop = texts.get, found.health.shop
     parts = (
         ("connections", _connections(found, texts, systems)),
         ("flows", _flows(found, texts, systems)),
@@ -62,7 +62,7 @@ def report(found: Diagnosis, texts: Texts, systems: Systems) -> str:
 
 def _connections(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]:
     for system in systems.connected:
-        row = found.standing.rows.get(system.name)
+        row = found.health.rows.get(system.name)
         if row is None:
             state = texts.get("ui.connection.none")
         elif row.state is ConnectionState.CONNECTED:
@@ -73,7 +73,7 @@ def _connections(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[s
 
 
 def _flows(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]:
-    for flow in found.standing.flows:
+    for flow in found.health.flows:
         system = systems.title(flow.system)
         name = texts.get(f"ui.flow.{flow.kind}", system=system)
         light = texts.get(f"ui.light.{COLOURS[flow.light]}")
@@ -88,7 +88,7 @@ def _problems(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]
 
 
 def _waiting(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]:
-    seen = found.standing.seen
+    seen = found.health.seen
     for unread in seen.unread:
         what = f"{systems.title(unread.source)} → {unread.kind}"
         yield texts.get("ui.report.unread", what=what, number=unread.count, at=unread.since)
@@ -98,7 +98,7 @@ def _waiting(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]:
 
 
 def _rights(found: Diagnosis) -> Iterator[str]:
-    facts = found.standing.shop.facts
+    facts = found.health.shop.facts
     rights = ShopProfile.model_validate(facts).rights if facts else {}
     for service, right in sorted(rights.items()):
         if _NAME.fullmatch(service):
@@ -106,7 +106,7 @@ def _rights(found: Diagnosis) -> Iterator[str]:
 
 
 def _webhooks(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]:
-    for kind in sorted(found.standing.seen.inactive):
+    for kind in sorted(found.health.seen.inactive):
         yield texts.get("ui.report.inactive", kind=texts.get(f"ui.kind.{kind}"))
     one = found.coverage
     yield texts.get("ui.report.coverage", days=one.days, announced=one.announced, found=one.found)
@@ -115,7 +115,7 @@ def _webhooks(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[str]
 
 
 def _runs(found: Diagnosis, texts: Texts) -> Iterator[str]:
-    seen = found.standing.seen
+    seen = found.health.seen
     for purpose, runs in (("import", seen.imports), ("safety_net", seen.nets)):
         for kind, run in sorted(runs.items()):
             yield _run(texts.get(f"ui.report.{purpose}", kind=texts.get(f"ui.kind.{kind}")), run, texts)

@@ -12,7 +12,7 @@ from upbridge.insights.news import News
 from upbridge.insights.words import cause_words, difference_words, line_words, news_words, size_words
 from upbridge.store.problem_queries import OpenProblem, Problem, RankedProblem
 from upbridge.systems.base import Systems
-from upbridge.web.queries.standing import Standing
+from upbridge.web.queries.health import ShopHealth
 from upbridge.web.queries.start import Import, StartView
 
 _SOON = timedelta(minutes=1)
@@ -80,20 +80,20 @@ def written_date(day: date) -> str:
 
 def first_heading(view: StartView, texts: Texts) -> str:
     """The state of the shop as the heading of the first page."""
-    standing = view.standing
-    if standing.light is Light.STOPPED:
-        return texts.get(f"ui.first.{'stopped' if standing.at_a_standstill else 'partly_stopped'}")
+    health = view.health
+    if health.light is Light.STOPPED:
+        return texts.get(f"ui.first.{'stopped' if health.at_a_standstill else 'partly_stopped'}")
     if view.next_step is not None:
         place, step = view.next_step
         return texts.get(
             "ui.setup.next", step=place, of=len(view.to_do), what=step_words(step.name, texts, view.systems)
         )
-    if standing.light is Light.ATTENTION:
+    if health.light is Light.ATTENTION:
         return texts.get("ui.first.attention")
     moving = [one for one in view.imports if one.moving]
     if moving:
         return texts.get(f"ui.first.{'importing_again' if any(one.again for one in moving) else 'importing'}")
-    return texts.get(f"ui.first.{'busy' if standing.busy else 'ok'}")
+    return texts.get(f"ui.first.{'busy' if health.busy else 'ok'}")
 
 
 def step_words(name: str, texts: Texts, systems: Systems) -> str:
@@ -103,11 +103,11 @@ def step_words(name: str, texts: Texts, systems: Systems) -> str:
     return texts.get(f"ui.step.{name}")
 
 
-def alarm_words(one: News, standing: Standing, texts: Texts, systems: Systems) -> Notice:
+def alarm_words(one: News, health: ShopHealth, texts: Texts, systems: Systems) -> Notice:
     """A thing that stops flows, or keeps them waiting, in words."""
-    words = news_words(one, standing.shop, texts, systems)
+    words = news_words(one, health.shop, texts, systems)
     if one.reason == "stopped":
-        by_shop = standing.shop.state is ShopState.SUSPENDED and standing.shop.reason == BY_SHOP
+        by_shop = health.shop.state is ShopState.SUSPENDED and health.shop.reason == BY_SHOP
         action = texts.get("ui.pause.resume") if by_shop else ""
         return Notice(words, "bad", action, form="resume" if by_shop else None)
     form = _FORMS.get(one.reason)
@@ -117,9 +117,9 @@ def alarm_words(one: News, standing: Standing, texts: Texts, systems: Systems) -
 
 def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ...]:
     """All that is wrong, the gravest first: what stops flows, causes of problems, what else asks for a look."""
-    standing = view.standing
+    health = view.health
     causes = [_cause(one, texts, systems) for one in view.causes]
-    told = [alarm_words(one, standing, texts, systems) for one in standing.news]
+    told = [alarm_words(one, health, texts, systems) for one in health.news]
     stopping = [notice for notice in told if notice.colour == "bad"]
     return (*stopping, *causes, *(notice for notice in told if notice.colour != "bad"))
 
@@ -177,7 +177,7 @@ def import_words(one: Import, texts: Texts) -> str:
 
 def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     """How long the first import will take, as far as the call budget tells."""
-    if view.standing.shop.state is not ShopState.ACTIVE:
+    if view.health.shop.state is not ShopState.ACTIVE:
         return ""  # nothing moves, and the page says so above
     if any(one.paused for one in view.imports):
         return texts.get("ui.import.rests")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from upbridge.core.i18n import Texts
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.delivery import is_guard
 from upbridge.domain.shop import Shop
 from upbridge.insights.words import cause_words, difference_words, line_words, size_words, those_words
@@ -198,7 +198,7 @@ class Writer:
         variant = self.known.variants.get(one.problem.entity)
         if one.problem.kind not in OF_PRODUCTS:
             return None
-        product = variant.product_id if variant is not None else whole(one.parent)
+        product = variant.product_id if variant is not None else digits(one.parent)
         return self.systems.platform.product_url(self.shop.api_url, product) if product else None
 
     def _details(self, one: ListedProblem) -> Iterator[str]:

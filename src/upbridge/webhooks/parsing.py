@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from upbridge.core.bounded_json import measuring, parsed
 from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, TooLarge
-from upbridge.core.parsing import array, key_of, whole
+from upbridge.core.parsing import array, digits, key_of
 from upbridge.store.changes import Kind
 from upbridge.systems.base import Source
 
@@ -140,7 +140,7 @@ def _required(payload: Mapping[str, Any], name: str) -> Any:
 
 def _is_id(key: str) -> bool:
     """Whether *key* is the number of a product or variant, and one that the database can hold."""
-    return whole(key) is not None
+    return digits(key) is not None
 
 
 def events(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ import structlog
 
 from upbridge.core.encryption import DecryptionError
 from upbridge.core.errors import RemoteError
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.delivery import Link
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
@@ -118,7 +118,7 @@ class UphanceConnect:
                 password=typed["password"],
             )
             offered = {found.id: Option(str(found.id), found.name) for found in organisations}
-        organisation = whole(typed.get("organisation", ""))
+        organisation = digits(typed.get("organisation", ""))
         if organisation is None and len(offered) == 1:
             organisation = next(iter(offered))
         if organisation is None or organisation not in offered:

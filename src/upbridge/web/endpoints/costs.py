@@ -158,4 +158,4 @@ def _system(here: PageContext, name: str) -> System:
 
 async def _connected(here: PageContext, system: System) -> bool:
     """Whether the shop is connected: a person may have disconnected it while the page was open."""
-    return system.name in (await here.standing()).rows
+    return system.name in (await here.health()).rows

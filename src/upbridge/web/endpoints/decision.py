@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import BadRequest, NotFound
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.insights.words import cause_words
 from upbridge.operations.held_changes import Held
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
@@ -82,7 +82,7 @@ async def no(here: Session, form: Posted) -> Response:
 
 async def _held(here: PageContext, typed: str) -> Held | None:
     """What waits for this answer; None where it waits no more."""
-    number = whole(typed, longest=_LONGEST_ID)
+    number = digits(typed, longest=_LONGEST_ID)
     if number is None:
         raise BadRequest
     try:

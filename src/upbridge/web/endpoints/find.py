@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import NotFound
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.insights.words import cause_words
 from upbridge.web.dependencies import PageRoute, Posted, Session
 from upbridge.web.formatting import problem_words
@@ -49,7 +49,7 @@ async def find(here: Session) -> Response:
 @router.post("/find/again")
 async def again(here: Session, form: Posted) -> Response:
     """Read a product again: what differs somewhere is sent."""
-    key, wanted = whole(one(form, "key"), longest=_LONGEST_ID), typed(one(form, "q"))
+    key, wanted = digits(one(form, "key"), longest=_LONGEST_ID), typed(one(form, "q"))
     if key is None:
         raise NotFound
     await here.pages.act().again.product(here.shop, str(key))

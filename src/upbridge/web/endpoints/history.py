@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from upbridge.core.i18n import Texts
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.history import Way, What
 from upbridge.domain.shop import ShopState
 from upbridge.insights.words import cause_words, size_words
@@ -55,9 +55,9 @@ class Line:
 @router.get("/history")
 async def history(here: Session) -> Response:
     """What was done, the newest first, a page of it; with `run` the numbers of one stock run."""
-    number = whole(here.query.get("run", ""), longest=_LONGEST_ID)
+    number = digits(here.query.get("run", ""), longest=_LONGEST_ID)
     run = None if number is None else await run_of(here.pages.engine, here.shop.id, number)
-    before = whole(here.query.get("before", ""), longest=_LONGEST_ID)
+    before = digits(here.query.get("before", ""), longest=_LONGEST_ID)
     view = await history_of(here.pages.engine, here.shop.id, before)
     return await here.page(
         "history",

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from upbridge.core.clock import begin_of_day
 from upbridge.core.deadline import with_deadline
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import FoundOrder, FoundOrders, Wanted, find_orders
 from upbridge.store.problem_queries import causes_of_kind
@@ -142,7 +142,7 @@ async def _portion(here: PageContext, asked: Asked, offset: int, limit: int) -> 
 
 async def connected_systems(here: PageContext) -> list[str]:
     """The connected systems that orders go to, as people see them."""
-    taking, rows = here.pages.systems.taking("order"), (await here.standing()).rows
+    taking, rows = here.pages.systems.taking("order"), (await here.health()).rows
     return [system for system in here.pages.systems.titles if system in rows and system in taking]
 
 
@@ -150,7 +150,7 @@ async def _asked(here: PageContext) -> Asked:
     names = ("q", "system", "box", "reason", "since", "until", "days")
     typed = {name: here.query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in names}
     found = {name: read_date(typed[name]) for name in ("since", "until")}
-    since, until, days = found["since"], found["until"], whole(typed["days"], longest=3)
+    since, until, days = found["since"], found["until"], digits(typed["days"], longest=3)
     typed |= {name: written_date(day) for name, day in found.items() if day is not None}
     start = here.pages.clock() - timedelta(days=days) if days else None
     system = typed["system"] if typed["system"] in await connected_systems(here) else None
@@ -164,6 +164,6 @@ async def _asked(here: PageContext) -> Asked:
             until=begin_of_day(until + timedelta(days=1)) if until and until < date.max else None,
         ),
         {name: value for name, value in typed.items() if value},
-        max(whole(here.query.get("page", "1"), longest=_LONGEST_NUMBER) or 1, 1),
+        max(digits(here.query.get("page", "1"), longest=_LONGEST_NUMBER) or 1, 1),
         tuple(name for name, day in found.items() if typed[name] and day is None),
     )

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import Conflict, NotFound
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.operations.pairing import called
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import one
@@ -41,7 +41,7 @@ async def ask(here: Session) -> Response:
 @router.post("/pair")
 async def pair(here: Session, form: Posted) -> Response:
     """Pair the variant with the SKU."""
-    key, sku_id = _typed(one(form, "key")), whole(one(form, "sku"), longest=_LONGEST_ID)
+    key, sku_id = _typed(one(form, "key")), digits(one(form, "sku"), longest=_LONGEST_ID)
     if sku_id is None:
         raise NotFound
     try:

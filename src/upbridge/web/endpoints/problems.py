@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest
 from upbridge.core.i18n import Texts, keys
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.words import cause_words
 from upbridge.operations.many_problems import ManyProblems
@@ -218,7 +218,7 @@ async def _chosen(here: PageContext, form: Mapping[str, list[str]]) -> list[int]
 
 
 def _number(typed: str) -> int | None:
-    number = whole(typed)
+    number = digits(typed)
     if typed and number is None:
         raise BadRequest
     return number
@@ -245,9 +245,9 @@ def _asked(here: PageContext, query: Mapping[str, str]) -> Asked:
         called=_called(words, here.texts) if words else (),
         cause=(key, target, kind) if key else None,
         handled=typed["state"] == "handled",
-        newest=whole(typed["newest"]),
+        newest=digits(typed["newest"]),
     )
-    page = max(whole(typed["page"], longest=_LONGEST_NUMBER) or 1, 1)
+    page = max(digits(typed["page"], longest=_LONGEST_NUMBER) or 1, 1)
     return Asked(wanted, {name: value for name, value in typed.items() if value}, page)
 
 

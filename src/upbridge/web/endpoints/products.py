@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from upbridge.core.deadline import with_deadline
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.domain.sku import Match
 from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
 from upbridge.web.dependencies import PageContext, PageRoute, Session
@@ -25,7 +25,7 @@ async def products(here: Session) -> Response:
     wanted, page = here.query.get("show", ""), here.query.get("page", "1")
     shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
     catalogue = here.pages.systems.catalogue
-    number = whole(page, longest=_LONGEST_PAGE)
+    number = digits(page, longest=_LONGEST_PAGE)
     return await here.page(
         "products",
         view=await products_of(here.pages.engine, here.shop.id, shown, 1 if number is None else number),

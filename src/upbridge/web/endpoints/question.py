@@ -6,7 +6,7 @@ The answers are those of the page of problems: consent tries again, and no conse
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import BadRequest, NotFound
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.insights.words import cause_words
 from upbridge.store.problem_queries import Problem
 from upbridge.systems.decisions import DryRun
@@ -48,7 +48,7 @@ async def export(here: Session) -> Response:
 
 
 async def _foreseen(here: PageContext, limit: int | None) -> tuple[Problem, DryRun]:
-    number = whole(here.query.get("id", ""), longest=_LONGEST_ID)
+    number = digits(here.query.get("id", ""), longest=_LONGEST_ID)
     if number is None:
         raise BadRequest
     return await here.pages.act().held.foresee(here.shop, number, limit=limit)

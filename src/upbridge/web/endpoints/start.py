@@ -63,9 +63,9 @@ router.add_api_route("/alive", alive, route_class_override=_SandboxedRoute)
 
 
 async def _page(here: PageContext) -> Response:
-    pages, now, standing = here.pages, here.pages.clock(), await here.standing()
-    view = await pages.views.start(standing)
-    numbers = await Overviews(pages.systems, pages.engine).of(standing, now)
+    pages, now, health = here.pages, here.pages.clock(), await here.health()
+    view = await pages.views.start(health)
+    numbers = await Overviews(pages.systems, pages.engine).of(health, now)
     told = notices(view, here.texts, pages.systems)
     return await here.page(
         "start",
@@ -78,7 +78,7 @@ async def _page(here: PageContext) -> Response:
         colours=COLOURS,
         size=lambda kind, number: size_words(kind, number, here.texts),
         platform=pages.systems.platform.name,
-        shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in standing.flows),
+        shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in health.flows),
         import_words=lambda one: import_words(one, here.texts),
         ends=ends_words(view, here.texts, now=now),
         period=DAYS,

@@ -44,7 +44,7 @@ async def _report(here: PageContext) -> str:
         causes = await largest_causes(tx, here.shop.id, apart=(), most=_MOST_CAUSES)
         heard = {system.name: await deliveries.last_from(tx, here.shop.id, system.name) for system in senders}
     found = Diagnosis(
-        standing=await here.standing(),
+        health=await here.health(),
         causes=causes,
         coverage=await coverage(pages.engine, here.shop.id, now=now),
         heard=heard,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import NotFound
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import digits
 from upbridge.web.dependencies import PageRoute, Posted, Session
 from upbridge.web.forms import one
 from upbridge.web.proposals import LISTED, as_whole_file, shown
@@ -47,7 +47,7 @@ async def undo(here: Session, form: Posted) -> Response:
 
 
 def _number(typed: str) -> int:
-    number = whole(typed, longest=_LONGEST_ID)
+    number = digits(typed, longest=_LONGEST_ID)
     if number is None:
         raise NotFound
     return number

@@ -21,7 +21,7 @@ from upbridge.store.order_events import delivered_since
 from upbridge.store.orders import count_orders
 from upbridge.store.runs import Run, RunState
 from upbridge.systems.base import Systems
-from upbridge.web.queries.standing import Standing
+from upbridge.web.queries.health import ShopHealth
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
@@ -118,10 +118,10 @@ class Overviews:
         self._systems = systems
         self._engine = engine
 
-    async def of(self, standing: Standing, now: datetime) -> OverviewView:
+    async def of(self, health: ShopHealth, now: datetime) -> OverviewView:
         """The numbers at *now* of the shop that stands so."""
-        shop, seen = standing.shop, standing.seen
-        connected = [system for system in self._systems.titles if system in standing.rows]
+        shop, seen = health.shop, health.seen
+        connected = [system for system in self._systems.titles if system in health.rows]
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
         (known, boxes), webhooks, delays, today = await asyncio.gather(
             _boxes(self._engine, self._systems, shop.id, connected, now),

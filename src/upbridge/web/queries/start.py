@@ -24,7 +24,7 @@ from upbridge.store.lanes import block_of
 from upbridge.store.problem_queries import RankedProblem, largest_causes
 from upbridge.store.runs import Run, RunState, most_imported
 from upbridge.systems.base import Setup, SetupStep, System, Systems
-from upbridge.web.queries.standing import Standing
+from upbridge.web.queries.health import ShopHealth
 
 #: What the first import reads, in this order.
 KINDS = ("product", "order")
@@ -94,10 +94,10 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class StartView:
-    """What the first page says beside the shop's standing and its numbers."""
+    """What the first page says beside the shop's health and its numbers."""
 
     systems: Systems
-    standing: Standing
+    health: ShopHealth
     imports: tuple[Import, ...]
     causes: tuple[RankedProblem, ...]
     """The causes of open problems that no light tells, each by its newest problem."""
@@ -130,13 +130,13 @@ class StartView:
     @property
     def company(self) -> str | None:
         """Who the shop belongs to, after Upgates was asked (R25)."""
-        company = (self.standing.shop.facts or {}).get("company")
+        company = (self.health.shop.facts or {}).get("company")
         return str(company) if company else None
 
     @property
     def connected(self) -> tuple[str, ...]:
         """The systems whose connection works."""
-        return tuple(name for name, row in self.standing.rows.items() if row.state is ConnectionState.CONNECTED)
+        return tuple(name for name, row in self.health.rows.items() if row.state is ConnectionState.CONNECTED)
 
     @property
     def to_do(self) -> tuple[Step, ...]:
@@ -144,10 +144,10 @@ class StartView:
         wanted = [
             system
             for system in self.systems.connected
-            if system.name not in self.unwanted or system.name in self.standing.rows
+            if system.name not in self.unwanted or system.name in self.health.rows
         ]
         return (
-            Step("activated", _reached(self.standing.shop.state is ShopState.ACTIVE)),
+            Step("activated", _reached(self.health.shop.state is ShopState.ACTIVE)),
             *(self._connection(system) for system in wanted),
             *(self._of_system(system, step) for system in wanted for step in system.steps),
         )
@@ -155,13 +155,13 @@ class StartView:
     @property
     def by_itself(self) -> tuple[Step, ...]:
         """What takes place by itself."""
-        shop = self.standing.shop
-        imported = all(one.finished for one in self.imports) and bool(self.standing.rows)
+        shop = self.health.shop
+        imported = all(one.finished for one in self.imports) and bool(self.health.rows)
         paired = Step("paired", _reached(shop.facts is not None), about=self.company)
         before = (*self.to_do, paired, Step("imported", _reached(imported)))
         # Nothing runs by itself while a step before it waits, or something that it needs was taken away.
         done = all(step.state is StepState.DONE for step in before)
-        running = done and not (self.paused or self.standing.alarms)
+        running = done and not (self.paused or self.health.alarms)
         return (*before[-2:], Step("running", _reached(running)))
 
     @property
@@ -178,23 +178,23 @@ class StartView:
     def skippable(self) -> str | None:
         """The system that the next step would connect, where the shop may do without: another is connected."""
         step = self.next_step
-        return step[1].name if step and step[1].name in self.systems.titles and self.standing.rows else None
+        return step[1].name if step and step[1].name in self.systems.titles and self.health.rows else None
 
     def _connection(self, system: System) -> Step:
-        row = self.standing.rows.get(system.name)
+        row = self.health.rows.get(system.name)
         about = system.account_name(row) if row is not None and system.account_name is not None else None
         return Step(system.name, _reached(row is not None), f"connections#{system.name}", about)
 
     def _of_system(self, system: System, step: SetupStep) -> Step:
-        row = self.standing.rows.get(system.name)
+        row = self.health.rows.get(system.name)
         # That a login died later undoes no step: the alarm says it.
-        setup = Setup(self.standing.shop, row, works=row is not None)
+        setup = Setup(self.health.shop, row, works=row is not None)
         return Step(step.name, _reached(step.done(setup)), step.page, missing=tuple(step.missing(setup)))
 
     @property
     def settled(self) -> bool:
         """Whether nothing on the page will move by itself for now."""
-        seen = self.standing.seen
+        seen = self.health.seen
         return (
             not seen.unread
             and not any(one.open and one.target in self.connected for one in seen.outbox)
@@ -215,9 +215,9 @@ class Views:
         self._ledger = ledger
         self._clock = clock
 
-    async def start(self, standing: Standing) -> StartView:
+    async def start(self, health: ShopHealth) -> StartView:
         """The first page of the shop that stands so."""
-        shop_id, runs = standing.shop.id, standing.seen.imports
+        shop_id, runs = health.shop.id, health.seen.imports
         async with self._engine.connect() as tx:
             read = await most_imported(tx, shop_id)
             causes = await largest_causes(tx, shop_id, apart=TOLD_BY_LIGHTS, most=SHOWN_CAUSES)
@@ -235,7 +235,7 @@ class Views:
         )
         return StartView(
             systems=self._systems,
-            standing=standing,
+            health=health,
             imports=imports,
             causes=tuple(causes),
             unwanted=unwanted,

@@ -16,7 +16,7 @@ from upbridge.systems.base import Systems
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ShopHealth:
     """How a shop stands at one moment."""
 
     shop: Shop
@@ -62,12 +62,12 @@ class Standing:
         return self.shop.state is not ShopState.ACTIVE or lights == {Light.STOPPED}
 
 
-async def standing_of(tx: AsyncConnection, systems: Systems, shop: Shop, *, now: datetime) -> Standing:
+async def health_of(tx: AsyncConnection, systems: Systems, shop: Shop, *, now: datetime) -> ShopHealth:
     """How *shop* stands at *now*."""
     rows = await connections_of(tx, shop.id)
     seen = await see(tx, systems, shop.id)
     flows = flow_states(systems, shop, rows, seen, now)
-    return Standing(
+    return ShopHealth(
         shop=shop,
         rows=rows,
         seen=seen,
