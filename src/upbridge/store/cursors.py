@@ -17,8 +17,15 @@ PUT_BACK_AT = "put_back_at"
 
 async def get(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> str | None:
     """The value, or None if there is none."""
-    value: str | None = await tx.scalar(select(table.c.value).where(*_is(shop_id, system, name)))
+    value: str | None = await tx.scalar(_GET, {"shop_id": shop_id, "system": system, "name": name})
     return value
+
+
+_GET = select(table.c.value).where(
+    table.c.shop_id == bindparam("shop_id"),
+    table.c.system == bindparam("system"),
+    table.c.name == bindparam("name"),
+)
 
 
 async def count(tx: AsyncConnection, system: str, name: str, value: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Subquery,
     Text,
     any_,
+    bindparam,
     exists,
     extract,
     func,
@@ -58,10 +59,21 @@ async def is_wanted(
 ) -> bool:
     """Whether *document*, which is on its way, is still what is to be sent now: nothing was read since that
     changes it, withdraws it or makes it wait."""
-    here = (table.c.shop_id == shop_id, table.c.target == target)
-    same = (table.c.kind == document.kind, table.c.key == document.key, table.c.seq == document.seq)
-    query = select(exists().where(*here, *same, table.c.state == SENDING, table.c.due_at <= now))
-    return bool(await tx.scalar(query))
+    place = {"shop": shop_id, "to": target, "sort": document.kind, "name": document.key}
+    return bool(await tx.scalar(_IS_WANTED, {**place, "number": document.seq, "now": now}))
+
+
+_IS_WANTED = select(
+    exists().where(
+        table.c.shop_id == bindparam("shop"),
+        table.c.target == bindparam("to"),
+        table.c.kind == bindparam("sort"),
+        table.c.key == bindparam("name"),
+        table.c.seq == bindparam("number"),
+        table.c.state == constant(SENDING),
+        table.c.due_at <= bindparam("now"),
+    )
+)
 
 
 async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, Held]:

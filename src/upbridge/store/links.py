@@ -381,6 +381,9 @@ async def reopen(
     await tx.execute(update(table).where(*here).values(closed=False, remote_updated_at=None, updated_at=now))
 
 
+_GET = select(table).where(*(column == bindparam(f"the_{column.name}") for column in table.primary_key))
+
+
 class StoredLinks:
     """The links of one shop and target (`base.Links`), through the session that holds the lane."""
 
@@ -392,8 +395,8 @@ class StoredLinks:
 
     async def get(self, kind: str, key: str) -> Link | None:
         """The link, or None."""
-        here = at(self._shop_id, self._target, table.c.kind == kind, table.c.key == key)
-        row = (await self._guard.execute(select(table).where(*here))).first()
+        place = {"the_shop_id": self._shop_id, "the_target": self._target, "the_kind": kind, "the_key": key}
+        row = (await self._guard.execute(_GET, place)).first()
         return None if row is None else link_of(row)
 
     async def save(self, link: Link) -> None:
@@ -410,8 +413,7 @@ class StoredLinks:
             select(func.greatest(func.max(number), func.max(table.c.attempt_newer_than))).where(*here)
         )
         told = await cursors.get(self._guard, self._shop_id, self._target, _high_water(kind))
-        found = [int(value) for value in (highest, told) if value is not None]
-        return max(found, default=None)
+        return max((int(value) for value in (highest, told) if value is not None), default=None)
 
     async def reached(self, kind: str, number: int) -> None:
         """An id there that exists: what is created from now on has a higher one. Committed when this returns."""

@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import (
     Text,
-    and_,
     any_,
+    bindparam,
     delete,
-    false,
     literal,
-    not_,
+    or_,
     select,
     tuple_,
     update,
@@ -155,16 +154,22 @@ async def close_entity(
     one."""
     if not entities:
         return set()
-    theirs = (
-        table.c.shop_id == shop_id,
-        table.c.stage == stage,
-        table.c.target == target,
-        table.c.kind == kind,
-        table.c.entity == any_(literal(list(entities), ARRAY(Text))),
-    )
-    lasting = and_(table.c.key == but, table.c.dismissed_at.is_(None)) if but is not None else false()
-    await tx.execute(delete(table).where(*theirs, not_(lasting)))
-    return set(await tx.scalars(select(table.c.entity).where(*theirs))) if but is not None else set()
+    theirs = {"shop": shop_id, "at": stage, "to": target, "sort": kind, "names": list(entities)}
+    await tx.execute(_CLOSE, {**theirs, "but": but})
+    return set(await tx.scalars(_OPEN, theirs)) if but is not None else set()
+
+
+_THEIRS = (
+    table.c.shop_id == bindparam("shop"),
+    table.c.stage == bindparam("at"),
+    table.c.target == bindparam("to"),
+    table.c.kind == bindparam("sort"),
+    table.c.entity == any_(bindparam("names", type_=ARRAY(Text))),
+)
+_CLOSE = delete(table).where(
+    *_THEIRS, or_(table.c.key.is_distinct_from(bindparam("but", type_=Text)), table.c.dismissed_at.is_not(None))
+)
+_OPEN = select(table.c.entity).where(*_THEIRS)
 
 
 async def forget_target(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
