@@ -16,7 +16,7 @@ from upbridge import __path__ as upbridge_path
 
 #: Rooms that every call passes.
 EVERYWHERE = ("core/", "rate_limits/")
-FILES, FUNCTIONS = 90, 390
+FILES, FUNCTIONS = 92, 395
 
 HOME = Path(upbridge_path[0])
 

@@ -101,7 +101,7 @@ class TestRetryAfter:
             pytest.param("0", NOON, id="at once: has passed"),
             pytest.param("soon", None, id="words"),
             pytest.param("-5", None, id="a negative number"),
-            pytest.param("1.5", None, id="a fraction"),
+            pytest.param("1.5", NOON + timedelta(seconds=1.5), id="a fraction"),
             pytest.param("²", None, id="a digit that is no number"),
             pytest.param("", None, id="nothing"),
             pytest.param(None, None, id="no header"),
