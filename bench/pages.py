@@ -24,6 +24,7 @@ from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.settings import Settings, load_settings
 from upbridge.web.sessions import Entrance
+from upbridge.web.visits import PAGES
 from upbridge_sandbox.demo.processes import Failed
 
 GOAL_MS = 100
@@ -31,6 +32,8 @@ GOAL_MS = 100
 CROWDED_MS = 150
 ROUNDS = 15
 _WARM_UP = 2
+_PAUSE = 1 / PAGES.rate
+"""Seconds between two pages: one person has no more of them, and would have to wait."""
 _READY_SECONDS = 60.0
 
 
@@ -125,6 +128,7 @@ async def _warm(testbed: Testbed, visit: "Visit", path: str, seen: Seen, rounds:
         await visit(path)
     postgres, ours = Clocks(testbed.postgres()), time.process_time()
     for _ in range(rounds):
+        await asyncio.sleep(_PAUSE)
         seconds, seen.statements = await visit(path)
         seen.warm.append(seconds)
     seen.worked = (time.process_time() - ours + postgres.used()) / rounds
