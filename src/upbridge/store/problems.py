@@ -12,7 +12,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
-    literal,
     or_,
     select,
     tuple_,
@@ -127,15 +126,17 @@ async def close_resolved(
 ) -> None:
     """Close the problems of *parents* at *target* that arose at *stages* and are not among *still*."""
     kept = [(one.kind, one.entity, one.key) for one in still]
-    gone = delete(table).where(
-        table.c.shop_id == shop_id,
-        table.c.target == target,
-        table.c.stage.in_(stages),
-        table.c.parent == any_(literal(list(parents), ARRAY(Text))),
-    )
-    if kept:
-        gone = gone.where(tuple_(table.c.kind, table.c.entity, table.c.key).not_in(kept))
-    await tx.execute(gone)
+    gone = _RESOLVE.where(tuple_(table.c.kind, table.c.entity, table.c.key).not_in(kept)) if kept else _RESOLVE
+    theirs = {"shop": shop_id, "to": target, "which": [str(stage) for stage in stages], "names": list(parents)}
+    await tx.execute(gone, theirs)
+
+
+_RESOLVE = delete(table).where(
+    table.c.shop_id == bindparam("shop"),
+    table.c.target == bindparam("to"),
+    table.c.stage == any_(bindparam("which", type_=ARRAY(Text))),
+    table.c.parent == any_(bindparam("names", type_=ARRAY(Text))),
+)
 
 
 async def close_entity(
