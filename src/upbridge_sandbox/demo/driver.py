@@ -95,7 +95,7 @@ class Driver:
                 for name, count in self.sandbox.call("POST", f"/shops/{SHOP}/mutate", body)["done"].items():
                     done[name] = done.get(name, 0) + count
                 self.processes.check()
-                time.sleep(0.05)
+                time.sleep(0.1)
             self._remember(shown.result())
         return done
 

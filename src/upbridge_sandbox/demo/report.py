@@ -9,7 +9,8 @@ from rich.table import Table
 from upbridge_sandbox.demo.call_bound import Bound
 from upbridge_sandbox.demo.compare import DIFFERENT, DOUBLED, LOST, SILENT, UNWANTED, Finding, Verdict
 
-MOST_CALLS = 1.15
+MOST_CALLS = 1.2
+"""A day's faults come at other moments each time, and with them the second looks: 1.04 to 1.18 were seen."""
 MOST_RESTORED = 1.1
 """Calls after the restore, as a share of those of the whole day before."""
 WEBHOOK_LIMIT = 1.0
