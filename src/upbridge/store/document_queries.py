@@ -187,9 +187,12 @@ class DocumentState:
 async def states_of(
     tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]
 ) -> list[DocumentState]:
-    """The documents of *kind* that belong to *parents*, at all targets."""
+    """The documents of *kind* that belong to *parents*, at all targets; none that is not wanted any more."""
     query = select(table.c.parent, table.c.target, table.c.state, table.c.reason).where(
-        table.c.shop_id == shop_id, table.c.kind == kind, one_of(table.c.parent, parents)
+        table.c.shop_id == shop_id,
+        table.c.kind == kind,
+        one_of(table.c.parent, parents),
+        table.c.state != UNWANTED,
     )
     return [DocumentState(*row) for row in await tx.execute(query)]
 
