@@ -17,10 +17,7 @@ from tests.support.shops import KEY
 @pytest.fixture(scope="session")
 def testbed_database(postgres: str, template: str) -> str:
     """The address of the testbed's own migrated database."""
-    name = f"testbed_{uuid4().hex[:8]}"
-    with psycopg.connect(postgres, autocommit=True) as tx:
-        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-    return url_of(postgres, name)
+    return _migrated(postgres, template)
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +29,17 @@ def testbed(testbed_database: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def house(postgres: str, template: str) -> Iterator[Furnished]:
-    """The pages over a database of their own."""
-    name = f"furnished_{uuid4().hex[:8]}"
-    with psycopg.connect(postgres, autocommit=True) as tx:
-        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-    with furnished(url_of(postgres, name), KEY, rehearses=True) as up:
+    """The pages over a database of their own, in which it is noon for everybody."""
+    with furnished(_migrated(postgres, template), KEY, rehearses=True) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def unrehearsed(postgres: str, template: str) -> Iterator[Furnished]:
+    """As `house`, but a change of rules is shown without asking Uphance.
+
+    It has a database of its own: a login at the testbed, whose clock is today's, prunes the sessions of noon."""
+    with furnished(_migrated(postgres, template), KEY) as up:
         yield up
 
 
@@ -45,3 +48,11 @@ def browser(tmp_path: Path) -> Iterator[BrowserContext]:
     """A fresh Chromium."""
     with chromium(tmp_path / "profile") as context:
         yield context
+
+
+def _migrated(postgres: str, template: str) -> str:
+    """The address of a new database."""
+    name = f"browser_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    return url_of(postgres, name)

@@ -1,15 +1,13 @@
 """The Rules page in a browser: each part fits the frame, Enter saves nothing, leaving with changes asks."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Dialog, expect
 
-from tests.browser.furnished import Furnished, furnished
+from tests.browser.furnished import Furnished
 from tests.support.clock import NOON
 from tests.support.rows import connection_row, insert_rows, shop_row
-from tests.support.shops import KEY
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.registry import SYSTEMS
@@ -35,14 +33,13 @@ UPHANCE = {
 
 
 @pytest.fixture(scope="module")
-def shop(testbed_database: str) -> Iterator[tuple[Furnished, ShopId]]:
+def shop(unrehearsed: Furnished) -> tuple[Furnished, ShopId]:
     """A shop with everything to choose from, and its pages."""
-    with furnished(testbed_database, KEY) as pages:
-        row = shop_row(facts=FACTS, facts_at=NOON, settings={"stock.write": True})
-        shop_id = ShopId(row.values["id"])
-        rows = (row, connection_row(shop_id, "uphance", facts=UPHANCE), connection_row(shop_id, "upp"))
-        pages.run(insert_rows(pages.engine, *rows))
-        yield pages, shop_id
+    row = shop_row(facts=FACTS, facts_at=NOON, settings={"stock.write": True})
+    shop_id = ShopId(row.values["id"])
+    rows = (row, connection_row(shop_id, "uphance", facts=UPHANCE), connection_row(shop_id, "upp"))
+    unrehearsed.run(insert_rows(unrehearsed.engine, *rows))
+    return unrehearsed, shop_id
 
 
 def _home(shop: tuple[Furnished, ShopId], language: str) -> str:
@@ -58,7 +55,9 @@ def test_each_part_with_its_buttons_fits_a_frame_of_720_pixels(
     page.set_viewport_size({"width": 1280, "height": 720})
 
     for part in parts_of(SYSTEMS):
-        page.goto(f"{home}rules?part={part.name}")
+        answer = page.goto(f"{home}rules?part={part.name}")
+        assert answer is not None
+        assert answer.ok, (part.name, answer.status, page.title())
 
         ends = page.evaluate(
             "[document.querySelector('form > section').getBoundingClientRect().bottom,"
