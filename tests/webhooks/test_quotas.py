@@ -64,6 +64,15 @@ def test_a_busy_shop_never_waits(quota: ShopQuota, clock: Seconds) -> None:
         clock.now += 1 / 50
 
 
+def test_three_thousand_small_webhooks_a_second_are_within_the_quota_of_one_shop(
+    quota: ShopQuota, clock: Seconds
+) -> None:
+    for _ in range(60 * 3_000):
+        assert quota.arrives(400) == 0
+        quota.read(1)
+        clock.now += 1 / 3_000
+
+
 @pytest.mark.parametrize(
     ("size", "rate"), [pytest.param(200, 20_000, id="small"), pytest.param(2**22, 100, id="4 MiB")]
 )
@@ -77,7 +86,7 @@ def test_a_flood_gets_no_more_than_its_effort_and_the_rest_is_left_to_the_net(
         if wait is not None:
             assert wait <= LONGEST_WAIT
         clock.now += 1 / rate
-    effort = 1 / 4 + size / 16_384
+    effort = 1 / 8 + size / 16_384
     assert waits[False] * effort <= EFFORT.burst + EFFORT.rate * (10 + LONGEST_WAIT) + effort
     assert waits[True]
 

@@ -15,7 +15,7 @@ from upbridge.core.allowance import Allowance, ByName, Meter
 from upbridge.domain.shop_id import ShopId
 
 EFFORT = Allowance(burst=2_000, rate=500)
-"""One is 16 KiB, or a hundred records, and four small webhooks: one to two milliseconds of the processor."""
+"""One is 16 KiB, or a hundred records, or eight small webhooks: one to two milliseconds of the processor."""
 RECORDS = Allowance(burst=200_000, rate=100)
 """Forty of the largest bulk edits at once, and for long more than the 60,000 calls of a day could read."""
 KEPT = Allowance(burst=50_000, rate=1)
@@ -26,7 +26,7 @@ KEPT_KEYS = Allowance(burst=200_000, rate=10)
 LONGEST_WAIT = 0.25
 """Seconds that a delivery waits for its turn: half of what it has until it must be answered."""
 
-_EACH, _BYTES, _RECORDS = 1 / 4, 16_384, 100
+_EACH, _BYTES, _RECORDS = 1 / 8, 16_384, 100
 
 
 class ShopQuota:
