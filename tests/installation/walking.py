@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.installation.outside import Call, Outside
 from tests.installation.signing import Upgates
-from upbridge.cli.shops import _resume, _suspend
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.scheduler import UNINSTALL_AFTER
+from upbridge.operations.pause import resume_shop, suspend_shop
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
@@ -234,12 +234,12 @@ class Walk:
 
     async def operator_suspends(self, now: datetime) -> None:
         if (shop := await self._shop()) is not None:
-            await _suspend(self.service.shops, shop, now=self.service.clock())
+            await suspend_shop(self.service.shops, shop, now=self.service.clock())
         self.model.suspends(now)
 
     async def operator_resumes(self, now: datetime) -> None:
         if (shop := await self._shop()) is not None:
-            await _resume(self.service.shops, shop, now=self.service.clock())
+            await resume_shop(self.service.shops, shop, now=self.service.clock())
         self.model.resumes(now)
 
     async def api_is_fine(self, _now: datetime) -> None:

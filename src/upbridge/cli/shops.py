@@ -1,7 +1,6 @@
 """`upbridge shops …`: the shops, their connections, settings, budget, imports."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,13 +14,13 @@ from upbridge.cli.progress import PLURAL, wait_for
 from upbridge.cli.shop_access import connect, disconnect, renew
 from upbridge.cli.shop_report import completeness_line, coverage_line, describe, line_of, settings_json
 from upbridge.core.errors import Conflict
-from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.engine.runs import resume_imports
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.maintenance.erasure import erase_shop
+from upbridge.operations.pause import resume_shop, suspend_shop
 from upbridge.store.runs import RunPurpose, RunState, latest_runs, runs_in
-from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
@@ -225,27 +224,13 @@ def _report(value: dict[str, Any], *, json: bool) -> None:
 @app.command()
 def suspend(shop: ShopName) -> None:
     """Stop everything for a shop until `resume`; webhooks are still stored."""
-    _change(shop, _suspend, "is suspended")
+    _change(shop, suspend_shop, "is suspended")
 
 
 @app.command()
 def resume(shop: ShopName) -> None:
     """Go on with a suspended shop."""
-    _change(shop, _resume, "goes on")
-
-
-async def _suspend(shops: Shops, shop: Shop, *, now: datetime) -> bool:
-    return await shops.move(
-        shop.id,
-        to=ShopState.SUSPENDED,
-        among=[ShopState.ACTIVE, ShopState.SUSPENDED],
-        now=now,
-        reason=BY_OPERATOR,
-    )
-
-
-async def _resume(shops: Shops, shop: Shop, *, now: datetime) -> bool:
-    return await shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED], now=now)
+    _change(shop, resume_shop, "goes on")
 
 
 def _change(name: str, change: Callable[..., Awaitable[bool]], done: str) -> None:
