@@ -1,6 +1,7 @@
 """What the web process works with, put together once. Workers do without the pages and their libraries."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -74,7 +75,7 @@ class WebContainer:
     seldom: Seldom = field(default_factory=Seldom)
     """Which lines are due, of those that any caller can cause."""
 
-    async def load_webhook_key(self) -> None:
+    async def load_webhook_key(self, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Try until the key of the webhook addresses is loaded from the database; say once why it is not."""
         seldom = Seldom()
         while True:
@@ -91,7 +92,7 @@ class WebContainer:
                     log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
             else:
                 return
-            await asyncio.sleep(_RETRY_SECONDS)
+            await sleep(_RETRY_SECONDS)
 
     async def _load_webhook_key(self) -> None:
         if self.database.embedded is None:

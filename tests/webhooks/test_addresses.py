@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,12 +15,12 @@ from structlog.testing import capture_logs
 
 from tests.support.engine import settings
 from tests.support.postgres import empty_database
-from upbridge import app as web
-from upbridge import web_container
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
-from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.store.database import Database, open_database, sqlalchemy_url
 from upbridge.store.migrate import migrate
+from upbridge.systems.http.transport import http_client
+from upbridge.web_container import WebContainer, create_web_container
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 
 ADDRESSES = WebhookAddresses(b"k" * 32)
@@ -99,42 +99,52 @@ async def test_the_key_is_encrypted(engine: AsyncEngine, cipher: Cipher) -> None
         await load_addresses(engine, Cipher(["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]))
 
 
+@dataclass
+class Loading:
+    """A web process that loads the key of its addresses, and tries again when a test says so."""
+
+    container: WebContainer
+    failed: asyncio.Event = field(default_factory=asyncio.Event)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def sleep(self, _seconds: float) -> None:
+        self.failed.set()
+        await self.again.wait()
+
+
+@asynccontextmanager
+async def loading(database: Database) -> AsyncIterator[Loading]:
+    """A web process has begun and could not load them; they are loaded when the block has ended."""
+    async with asyncio.timeout(60), http_client() as http:
+        process = Loading(create_web_container(settings(), database, http))
+        task = asyncio.create_task(process.container.load_webhook_key(sleep=process.sleep))
+        await process.failed.wait()
+        assert not process.container.addresses.ready
+        yield process
+        process.again.set()
+        await task
+        assert process.container.addresses.ready
+        await process.container.close()
+
+
 async def test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database,
 ) -> None:
     """By visitors of a database that hangs. Else it would answer no webhook for as long as it lives."""
     few = create_async_engine(sqlalchemy_url(database.conninfo), pool_size=1, max_overflow=0, pool_timeout=0)
 
-    @asynccontextmanager
-    async def opened(*_settings: object, **_how: object) -> AsyncIterator[Database]:
-        yield replace(database, engine=few)
-
-    monkeypatch.setattr(web, "open_database", opened)
-    monkeypatch.setattr(web_container, "_RETRY_SECONDS", 0.01)
-    app = web.create_app(settings())
     with capture_logs() as logs:
-        async with asyncio.timeout(10), few.connect() as taken, app.router.lifespan_context(app):
-            while "webhook_addresses_not_loaded" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
-                await asyncio.sleep(0.01)
+        async with few.connect() as taken, loading(replace(database, engine=few)):
             await taken.close()
-            while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.01)
     await few.dispose()
 
+    assert [line["event"] for line in logs] == ["webhook_addresses_not_loaded"]
 
-async def test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_when_it_ran(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(web_container, "_RETRY_SECONDS", 0.01)
-    with empty_database(postgres) as address:
-        app = web.create_app(settings(database_url=address))
-        with capture_logs() as logs:
-            async with asyncio.timeout(60), app.router.lifespan_context(app):
-                while "database_refused" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
-                    await asyncio.sleep(0.01)
-                await asyncio.to_thread(migrate, address)
-                while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
-                    await asyncio.sleep(0.01)
+
+async def test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_when_it_ran(postgres: str) -> None:
+    with empty_database(postgres) as address, capture_logs() as logs:
+        async with open_database(settings(database_url=address)) as database, loading(database):
+            await asyncio.to_thread(migrate, address)
 
     said = next(line for line in logs if line["event"] == "database_refused")
     assert "run `upbridge migrate` first" in said["what_to_do"]
