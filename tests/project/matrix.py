@@ -566,13 +566,13 @@ _SECTION = """
 def page(found: list[Proof]) -> str:
     """The text of docs/edit-matrix.md."""
     sections = [
-        _SECTION.format(heading=heading, rows="\n".join(_line(name, row, found) for name, row in rows.items()))
+        _SECTION.format(heading=heading, rows="\n".join(line(name, row, found) for name, row in rows.items()))
         for heading, rows in SECTIONS.items()
     ]
     return _PAGE.format(rows=len(ROWS)) + "".join(sections)
 
 
-def _line(name: str, row: Row, found: list[Proof]) -> str:
+def line(name: str, row: Row, found: list[Proof]) -> str:
     settings = "<br>".join(f"`{setting}`" for setting in row.settings) or "none"
     proved = "<br>".join(f"`{proof.node}`" for proof in found if name in proof.settings)
     return f"| {row.situation} | {row.moment} | {row.does} | {settings} | {proved} |"

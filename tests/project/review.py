@@ -174,12 +174,12 @@ def _named(node: ast.expr, name: str) -> bool:
 
 def page(found: list[Proof]) -> str:
     """The text of docs/review.md."""
-    rows = [f"| {name} | {rule.words} | {'<br>'.join(_cell(name, rule, found))} |" for name, rule in RULES.items()]
+    rows = [f"| {name} | {rule.words} | {'<br>'.join(cell(name, rule, found))} |" for name, rule in RULES.items()]
     proved = sum(any(name in proof.settings for proof in found) for name in RULES)
     return _PAGE.format(proved=proved, rules=len(RULES), tests=len(found), rows="\n".join(rows))
 
 
-def _cell(name: str, rule: Rule, found: list[Proof]) -> list[str]:
+def cell(name: str, rule: Rule, found: list[Proof]) -> list[str]:
     person = [f"A person: {rule.person}"] if rule.person else []
     return [*(f"`{proof.node}`" for proof in found if name in proof.settings), *person]
 

@@ -13,7 +13,7 @@ def test_a_row_names_its_settings_and_its_tests() -> None:
     row = Row("order edited", "sent", "a task", ("uphance.channels",))
     found = [Proof("a.py::test_x", ("edit",)), Proof("a.py::test_y", ("other",))]
 
-    assert matrix._line("edit", row, found) == (
+    assert matrix.line("edit", row, found) == (
         "| order edited | sent | a task | `uphance.channels` | `a.py::test_x` |"
     )
 

@@ -7,7 +7,7 @@ import pytest
 from tests.project import own_tests
 
 
-def test_helpers_come_from_support_and_nothing_of_ours_is_patched_or_slept_for() -> None:
+def test_helpers_come_from_support_and_nothing_of_ours_is_patched_reached_into_or_slept_for() -> None:
     assert list(own_tests.complaints()) == []
 
 
@@ -23,6 +23,16 @@ def test_an_import_that_hides_where_something_comes_from_is_found(source: str) -
     fixtures = {"tests.support.shops": {"make_shop"}}
 
     assert len(list(own_tests.imports("tests/x.py", ast.parse(source), fixtures))) == 1
+
+
+@pytest.mark.parametrize("source", ["from upbridge.app import _end", "visits._seconds = None", "x = of()._known"])
+def test_a_reach_for_a_private_name_is_found(source: str) -> None:
+    assert list(own_tests.reaches("tests/x.py", ast.parse(source))) == ["tests/x.py:"]
+
+
+@pytest.mark.parametrize("source", ["from upbridge import __version__", "self._seen = 1", "x.__dict__"])
+def test_what_is_ones_own_or_pythons_is_no_reach(source: str) -> None:
+    assert list(own_tests.reaches("tests/x.py", ast.parse(source))) == []
 
 
 def test_a_patch_of_ours_and_a_sleep_are_found_with_their_function() -> None:

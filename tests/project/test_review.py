@@ -36,7 +36,7 @@ def test_marks_on_module_class_and_test_count() -> None:
 
 
 def test_a_row_names_its_tests_and_where_a_person_looks() -> None:
-    assert review._cell("R1", Rule("words", "there"), [Proof("a.py::test_x", ("R1",))]) == [
+    assert review.cell("R1", Rule("words", "there"), [Proof("a.py::test_x", ("R1",))]) == [
         "`a.py::test_x`",
         "A person: there",
     ]

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.rate_limits.calls import OpenLedger
 from tests.support.clock import NOON, MovableClock
-from upbridge.rate_limits.ledger import Ledger
 
 
 @pytest.fixture
@@ -13,5 +13,5 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def ledger(engine: AsyncEngine, clock: MovableClock) -> Ledger:
-    return Ledger(engine, clock, sleep=clock.sleep)
+def ledger(engine: AsyncEngine, clock: MovableClock) -> OpenLedger:
+    return OpenLedger(engine, clock, sleep=clock.sleep)

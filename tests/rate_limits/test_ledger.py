@@ -12,20 +12,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.calls import ACCESS, one_call, response, said, sql
+from tests.rate_limits.calls import ACCESS, OpenLedger, one_call, response, said, sql
 from tests.support.clock import NOON, MovableClock, expired
 from tests.support.postgres import wait_for_lock
 from tests.support.shops import MakeShop
 from upbridge.core.errors import NotFound, NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.rate_limits.ledger import AGAIN, LEASE, Ledger
+from upbridge.rate_limits.ledger import AGAIN, LEASE
 from upbridge.rate_limits.windows import CAP_PER_DAY, Limits, State
 from upbridge.store.database import sqlalchemy_url
 
 
 @pytest.fixture
-async def shop(make_shop: MakeShop, ledger: Ledger) -> ShopId:
+async def shop(make_shop: MakeShop, ledger: OpenLedger) -> ShopId:
     """A shop whose login is known to work."""
     shop_id = await make_shop()
     await one_call(ledger, shop_id)
@@ -33,7 +33,7 @@ async def shop(make_shop: MakeShop, ledger: Ledger) -> ShopId:
     return shop_id
 
 
-async def reset(ledger: Ledger, shop_id: ShopId) -> None:
+async def reset(ledger: OpenLedger, shop_id: ShopId) -> None:
     await sql(
         ledger,
         "UPDATE budgets SET calls_unconfirmed = 0, calls_today = 0, calls_lost = 0 WHERE shop_id = :shop",
@@ -42,7 +42,7 @@ async def reset(ledger: Ledger, shop_id: ShopId) -> None:
     await sql(ledger, "DELETE FROM api_calls")
 
 
-async def left(ledger: Ledger, shop_id: ShopId) -> tuple[int, int]:
+async def left(ledger: OpenLedger, shop_id: ShopId) -> tuple[int, int]:
     snapshot = await ledger.snapshot(shop_id)
     return snapshot.hour_remaining, snapshot.day_remaining
 
@@ -50,7 +50,7 @@ async def left(ledger: Ledger, shop_id: ShopId) -> tuple[int, int]:
 # --- counting -----------------------------------------------------------------------------------------------
 
 
-async def test_calls_come_from_the_hour_first_and_then_from_the_day(ledger: Ledger, shop: ShopId) -> None:
+async def test_calls_come_from_the_hour_first_and_then_from_the_day(ledger: OpenLedger, shop: ShopId) -> None:
     await ledger.set_tariff(shop, "bronze")
     for _ in range(13):
         await one_call(ledger, shop)
@@ -58,7 +58,7 @@ async def test_calls_come_from_the_hour_first_and_then_from_the_day(ledger: Ledg
 
 
 async def test_when_both_are_empty_the_next_full_hour_is_named(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await ledger.set_tariff(shop, "bronze")
     await sql(ledger, "UPDATE budgets SET day_used = 100")
@@ -75,7 +75,7 @@ async def test_when_both_are_empty_the_next_full_hour_is_named(
 
 
 async def test_the_pool_comes_back_at_midnight_in_prague(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await ledger.set_tariff(shop, "bronze")
     for _ in range(12):
@@ -89,7 +89,7 @@ async def test_the_pool_comes_back_at_midnight_in_prague(
 
 
 async def test_an_import_leaves_the_reserve_and_an_order_takes_it(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await ledger.set_tariff(shop, "bronze")
     await sql(ledger, "UPDATE budgets SET day_used = 100")
@@ -110,7 +110,7 @@ async def test_an_import_leaves_the_reserve_and_an_order_takes_it(
 
 
 @pytest.mark.rule("R50")
-async def test_without_a_tariff_the_day_has_sixty_thousand(ledger: Ledger, shop: ShopId) -> None:
+async def test_without_a_tariff_the_day_has_sixty_thousand(ledger: OpenLedger, shop: ShopId) -> None:
     await sql(ledger, "UPDATE budgets SET calls_today = :most", most=CAP_PER_DAY - 1)
     await one_call(ledger, shop)
     with pytest.raises(Throttled) as refused:
@@ -120,7 +120,7 @@ async def test_without_a_tariff_the_day_has_sixty_thousand(ledger: Ledger, shop:
 
 @pytest.mark.rule("R50")
 async def test_every_call_is_counted_by_access_and_purpose(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await one_call(ledger, shop, Purpose.ORDERS)
     await one_call(ledger, shop, Purpose.ORDERS)
@@ -134,7 +134,7 @@ async def test_every_call_is_counted_by_access_and_purpose(
     assert await sql(ledger, "SELECT count(*) FROM api_calls WHERE access = :access", access=ACCESS) == 2
 
 
-async def test_a_refused_call_is_not_counted(ledger: Ledger, shop: ShopId) -> None:
+async def test_a_refused_call_is_not_counted(ledger: OpenLedger, shop: ShopId) -> None:
     await sql(ledger, "UPDATE budgets SET calls_today = :most", most=CAP_PER_DAY)
     with pytest.raises(Throttled):
         await one_call(ledger, shop)
@@ -142,7 +142,9 @@ async def test_a_refused_call_is_not_counted(ledger: Ledger, shop: ShopId) -> No
     assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
-async def test_a_call_that_ends_in_an_error_is_counted_and_its_slot_is_free(ledger: Ledger, shop: ShopId) -> None:
+async def test_a_call_that_ends_in_an_error_is_counted_and_its_slot_is_free(
+    ledger: OpenLedger, shop: ShopId
+) -> None:
     await ledger.set_tariff(shop, "bronze")
     with pytest.raises(ConnectionError):
         async with ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS):
@@ -151,14 +153,14 @@ async def test_a_call_that_ends_in_an_error_is_counted_and_its_slot_is_free(ledg
     assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
-async def test_a_permit_is_good_for_one_call(ledger: Ledger, shop: ShopId) -> None:
+async def test_a_permit_is_good_for_one_call(ledger: OpenLedger, shop: ShopId) -> None:
     async with ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as permit:
         await permit.answered(response(200))
         with pytest.raises(RuntimeError):
             await permit.answered(response(200))
 
 
-async def test_a_shop_that_does_not_exist_is_not_found(ledger: Ledger) -> None:
+async def test_a_shop_that_does_not_exist_is_not_found(ledger: OpenLedger) -> None:
     with pytest.raises(NotFound):
         await one_call(ledger, ShopId(uuid4()))
 
@@ -168,7 +170,7 @@ async def test_a_shop_that_does_not_exist_is_not_found(ledger: Ledger) -> None:
 
 @pytest.mark.rule("R49")
 async def test_a_fourth_call_waits_for_a_slot_and_then_gives_up(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(3):
@@ -182,7 +184,7 @@ async def test_a_fourth_call_waits_for_a_slot_and_then_gives_up(
     await one_call(ledger, shop)
 
 
-async def test_the_third_slot_is_for_what_is_urgent(ledger: Ledger, shop: ShopId) -> None:
+async def test_the_third_slot_is_for_what_is_urgent(ledger: OpenLedger, shop: ShopId) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(ledger.call(shop, access=ACCESS, purpose=Purpose.IMPORT))
@@ -191,7 +193,7 @@ async def test_the_third_slot_is_for_what_is_urgent(ledger: Ledger, shop: ShopId
         await one_call(ledger, shop, Purpose.ORDERS)
 
 
-async def test_a_cancelled_caller_gives_its_slot_back(ledger: Ledger, shop: ShopId) -> None:
+async def test_a_cancelled_caller_gives_its_slot_back(ledger: OpenLedger, shop: ShopId) -> None:
     inside = asyncio.Event()
 
     async def hang() -> None:
@@ -209,11 +211,11 @@ async def test_a_cancelled_caller_gives_its_slot_back(ledger: Ledger, shop: Shop
 
 
 async def test_the_slot_of_a_killed_caller_comes_back_when_its_lease_expires(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await ledger.set_tariff(shop, "bronze")
-    for _ in range(3):  # entered and never left, as kill -9 does it
-        await ledger._enter(shop, uuid4(), ACCESS, Purpose.ORDERS)
+    for _ in range(3):
+        await ledger.enter_and_die(shop)
     with pytest.raises(Throttled):
         await one_call(ledger, shop)
     clock.now = NOON + LEASE
@@ -238,7 +240,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def test_what_was_spent_survives_kill_9_between_spend_and_call(
-    database_url: str, ledger: Ledger, shop: ShopId
+    database_url: str, ledger: OpenLedger, shop: ShopId
 ) -> None:
     await ledger.set_tariff(shop, "bronze")
     process = await asyncio.create_subprocess_exec(
@@ -255,7 +257,7 @@ async def test_what_was_spent_survives_kill_9_between_spend_and_call(
 
 @pytest.mark.rule("R49")
 async def test_forty_callers_of_four_processes_never_overspend_and_never_are_four(
-    database_url: str, ledger: Ledger, shop: ShopId
+    database_url: str, ledger: OpenLedger, shop: ShopId
 ) -> None:
     await ledger.set_tariff(shop, "silver")
     await sql(ledger, "UPDATE budgets SET day_used = 280")
@@ -272,11 +274,10 @@ async def test_forty_callers_of_four_processes_never_overspend_and_never_are_fou
     assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
-async def test_the_statement_agrees_with_the_arithmetic(ledger: Ledger, make_shop: MakeShop) -> None:
+async def test_the_statement_agrees_with_the_arithmetic(ledger: OpenLedger, make_shop: MakeShop) -> None:
     """A walk through two days, with the database and `State` side by side."""
     shop = await make_shop()
-    clock = ledger._clock
-    assert isinstance(clock, MovableClock)
+    clock = ledger.clock
     await ledger.set_tariff(shop, "bronze")
     await sql(ledger, "UPDATE budgets SET succeeded_at = '2027-01-01'")
     state = State.fresh(Limits(10, 100), clock())
@@ -300,11 +301,11 @@ async def test_the_statement_agrees_with_the_arithmetic(ledger: Ledger, make_sho
 async def test_no_database_no_call(clock: MovableClock) -> None:
     engine = create_async_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     with pytest.raises(NotReady):
-        await one_call(Ledger(engine, clock), ShopId(uuid4()))
+        await one_call(OpenLedger(engine, clock, sleep=clock.sleep), ShopId(uuid4()))
     await engine.dispose()
 
 
-async def test_a_database_that_hangs_is_no_database(ledger: Ledger, engine: AsyncEngine, shop: ShopId) -> None:
+async def test_a_database_that_hangs_is_no_database(ledger: OpenLedger, engine: AsyncEngine, shop: ShopId) -> None:
     async with engine.connect() as tx, tx.begin():
         await tx.execute(text("LOCK TABLE budgets"))
         with pytest.raises(NotReady):
@@ -315,7 +316,7 @@ async def test_a_database_that_hangs_is_no_database(ledger: Ledger, engine: Asyn
 # --- what the server says -----------------------------------------------------------------------------------
 
 
-async def test_the_first_answer_teaches_the_limits(ledger: Ledger, shop: ShopId) -> None:
+async def test_the_first_answer_teaches_the_limits(ledger: OpenLedger, shop: ShopId) -> None:
     await one_call(ledger, shop, headers=said(50, 600, 48, 600))
     snapshot = await ledger.snapshot(shop)
     assert snapshot.limits == Limits(50, 600)
@@ -323,7 +324,7 @@ async def test_the_first_answer_teaches_the_limits(ledger: Ledger, shop: ShopId)
     assert (snapshot.hour_remaining, snapshot.day_remaining) == (48, 600)
 
 
-async def test_headers_win_over_a_chosen_tariff_before_and_after(ledger: Ledger, shop: ShopId) -> None:
+async def test_headers_win_over_a_chosen_tariff_before_and_after(ledger: OpenLedger, shop: ShopId) -> None:
     await ledger.set_tariff(shop, "gold", 2)
     assert (await ledger.snapshot(shop)).limits == Limits(100, 1400)
     await one_call(ledger, shop, headers=said(10, 100, 9, 100))
@@ -331,7 +332,7 @@ async def test_headers_win_over_a_chosen_tariff_before_and_after(ledger: Ledger,
     assert (await ledger.snapshot(shop)).limits == Limits(10, 100)
 
 
-async def test_other_software_on_the_same_pot_is_seen(ledger: Ledger, shop: ShopId) -> None:
+async def test_other_software_on_the_same_pot_is_seen(ledger: OpenLedger, shop: ShopId) -> None:
     await one_call(ledger, shop, headers=said(10, 100, 0, 1))
     assert await left(ledger, shop) == (0, 1)
     await one_call(ledger, shop)
@@ -339,7 +340,7 @@ async def test_other_software_on_the_same_pot_is_seen(ledger: Ledger, shop: Shop
         await one_call(ledger, shop)
 
 
-async def test_calls_that_the_server_never_counted_come_back(ledger: Ledger, shop: ShopId) -> None:
+async def test_calls_that_the_server_never_counted_come_back(ledger: OpenLedger, shop: ShopId) -> None:
     await ledger.set_tariff(shop, "bronze")
     for _ in range(4):
         with pytest.raises(ConnectionError):
@@ -351,7 +352,7 @@ async def test_calls_that_the_server_never_counted_come_back(ledger: Ledger, sho
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
 async def test_answers_of_parallel_calls_may_come_in_any_order(
-    ledger: Ledger, shop: ShopId, order: tuple[int, ...]
+    ledger: OpenLedger, shop: ShopId, order: tuple[int, ...]
 ) -> None:
     await one_call(ledger, shop, headers=said(10, 100, 9, 100))
     async with AsyncExitStack() as stack:
@@ -367,7 +368,7 @@ async def test_answers_of_parallel_calls_may_come_in_any_order(
 
 
 async def test_an_answer_that_was_counted_in_another_hour_teaches_no_count(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await ledger.set_tariff(shop, "bronze")
     clock.now = NOON + timedelta(minutes=59, seconds=59)
@@ -390,7 +391,7 @@ async def test_an_answer_that_was_counted_in_another_hour_teaches_no_count(
         {"X-Rate-Limit-Hour": "9" * 30, "X-Rate-Limit-Total-Remaining": "0x10", "Retry-After": "soon"},
     ],
 )
-async def test_garbage_teaches_nothing(ledger: Ledger, shop: ShopId, headers: dict[str, str]) -> None:
+async def test_garbage_teaches_nothing(ledger: OpenLedger, shop: ShopId, headers: dict[str, str]) -> None:
     await ledger.set_tariff(shop, "bronze")
     await one_call(ledger, shop, headers=headers)
     snapshot = await ledger.snapshot(shop)
@@ -417,7 +418,7 @@ async def test_garbage_teaches_nothing(ledger: Ledger, shop: ShopId, headers: di
     ],
 )
 async def test_429_closes_the_budget_until_then(
-    ledger: Ledger, shop: ShopId, clock: MovableClock, headers: dict[str, str], until: str
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock, headers: dict[str, str], until: str
 ) -> None:
     await one_call(ledger, shop, status=429, headers=headers)
     with pytest.raises(Throttled) as refused:
@@ -429,7 +430,7 @@ async def test_429_closes_the_budget_until_then(
 
 
 async def test_429_without_a_word_waits_briefly_when_calls_were_just_left_and_longer_the_second_time(
-    ledger: Ledger, shop: ShopId, clock: MovableClock
+    ledger: OpenLedger, shop: ShopId, clock: MovableClock
 ) -> None:
     await one_call(ledger, shop, headers=said(10, 100, 8, 100))
     await one_call(ledger, shop, status=429)
@@ -442,7 +443,7 @@ async def test_429_without_a_word_waits_briefly_when_calls_were_just_left_and_lo
 
 
 async def test_a_shop_that_is_closed_does_not_close_another(
-    ledger: Ledger, shop: ShopId, make_shop: MakeShop
+    ledger: OpenLedger, shop: ShopId, make_shop: MakeShop
 ) -> None:
     await one_call(ledger, shop, status=429)
     await one_call(ledger, await make_shop())
@@ -452,14 +453,14 @@ async def test_a_shop_that_is_closed_does_not_close_another(
 
 
 async def test_the_snapshot_of_a_shop_that_was_never_called_is_the_cap(
-    ledger: Ledger, make_shop: MakeShop
+    ledger: OpenLedger, make_shop: MakeShop
 ) -> None:
     snapshot = await ledger.snapshot(await make_shop())
     assert snapshot.limits is None
     assert snapshot.next_24_hours == 2 * CAP_PER_DAY, "what is left of today, and tomorrow's"
 
 
-async def test_the_snapshot_counts_the_coming_hours_and_both_days(ledger: Ledger, shop: ShopId) -> None:
+async def test_the_snapshot_counts_the_coming_hours_and_both_days(ledger: OpenLedger, shop: ShopId) -> None:
     await ledger.set_tariff(shop, "bronze")
     for _ in range(12):
         await one_call(ledger, shop)

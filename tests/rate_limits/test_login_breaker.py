@@ -5,20 +5,19 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.calls import ACCESS, one_call, response, sql
+from tests.rate_limits.calls import ACCESS, OpenLedger, one_call, response, sql
 from tests.support.clock import NOON, MovableClock
 from tests.support.shops import MakeShop
 from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.rate_limits.ledger import LEASE, Ledger
+from upbridge.rate_limits.ledger import LEASE
 from upbridge.rate_limits.login_breaker import BLOWN, WINDOW, LoginHistory, Pass, breaker_decision
 
 RECENTLY = NOON - timedelta(minutes=30)
@@ -159,12 +158,12 @@ def test_there_is_never_a_fifth_even_when_a_busy_shop_dies_among_dead_strangers(
 # --- on the database ----------------------------------------------------------------------------------------
 
 
-async def fails(ledger: Ledger, shop_id: ShopId, status: int = 401) -> None:
+async def fails(ledger: OpenLedger, shop_id: ShopId, status: int = 401) -> None:
     await one_call(ledger, shop_id, status=status)
 
 
 async def test_after_two_failures_only_shops_whose_login_works_are_called(
-    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     good, stranger = await make_shop(), await make_shop()
     await one_call(ledger, good)
@@ -180,7 +179,7 @@ async def test_after_two_failures_only_shops_whose_login_works_are_called(
 
 
 async def test_after_four_failures_no_shop_is_called(
-    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     good, dying = await make_shop(), await make_shop()
     await one_call(ledger, good)
@@ -200,7 +199,7 @@ async def test_after_four_failures_no_shop_is_called(
 
 
 async def test_a_shop_that_is_installed_and_left_again_and_again_holds_up_no_other(
-    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     leaver, stranger = await make_shop(), await make_shop()
     for _ in range(2):
@@ -218,7 +217,7 @@ async def test_a_shop_that_is_installed_and_left_again_and_again_holds_up_no_oth
 
 
 async def test_a_shop_that_failed_waits_unless_it_is_installed_again(
-    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     shop = await make_shop()
     await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=NOON, shop=shop)
@@ -233,7 +232,7 @@ async def test_a_shop_that_failed_waits_unless_it_is_installed_again(
 
 
 async def test_the_login_of_a_shop_that_fails_does_not_count_as_working(
-    ledger: Ledger, make_shop: MakeShop
+    ledger: OpenLedger, make_shop: MakeShop
 ) -> None:
     shop = await make_shop()
     await one_call(ledger, shop)
@@ -250,7 +249,7 @@ async def test_the_login_of_a_shop_that_fails_does_not_count_as_working(
 
 
 async def test_first_calls_go_one_at_a_time_and_no_other_call_waits_for_them(
-    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     good, stranger = await make_shop(), await make_shop()
     await one_call(ledger, good)
@@ -264,17 +263,17 @@ async def test_first_calls_go_one_at_a_time_and_no_other_call_waits_for_them(
 
 
 async def test_the_turn_of_a_killed_first_call_comes_back(
-    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
 ) -> None:
     stranger = await make_shop()
-    await ledger._enter(await make_shop(), uuid4(), ACCESS, Purpose.ORDERS)
+    await ledger.enter_and_die(await make_shop())
     with pytest.raises(Throttled):
         await one_call(ledger, stranger)
     clock.now = NOON + LEASE
     await one_call(ledger, stranger)
 
 
-async def test_doubted_credentials_make_a_first_call_again(ledger: Ledger, make_shop: MakeShop) -> None:
+async def test_doubted_credentials_make_a_first_call_again(ledger: OpenLedger, make_shop: MakeShop) -> None:
     shop = await make_shop()
     await one_call(ledger, shop)
     await ledger.doubt(shop)
@@ -282,7 +281,7 @@ async def test_doubted_credentials_make_a_first_call_again(ledger: Ledger, make_
         assert await sql(ledger, "SELECT first FROM call_leases") is True
 
 
-async def test_failures_outlive_the_shop_that_made_them(ledger: Ledger, make_shop: MakeShop) -> None:
+async def test_failures_outlive_the_shop_that_made_them(ledger: OpenLedger, make_shop: MakeShop) -> None:
     for _ in range(2):
         gone = await make_shop()
         await fails(ledger, gone)
@@ -293,7 +292,7 @@ async def test_failures_outlive_the_shop_that_made_them(ledger: Ledger, make_sho
 
 @pytest.mark.rule("R56")
 async def test_forty_dead_shops_at_once_over_four_processes_fail_twice(
-    database_url: str, ledger: Ledger, make_shop: MakeShop
+    database_url: str, ledger: OpenLedger, make_shop: MakeShop
 ) -> None:
     shops = [await make_shop() for _ in range(40)]
 
@@ -306,7 +305,7 @@ async def test_forty_dead_shops_at_once_over_four_processes_fail_twice(
 
 @pytest.mark.rule("R56")
 async def test_after_two_failures_even_good_shops_that_all_die_at_once_stop_at_four(
-    database_url: str, ledger: Ledger, make_shop: MakeShop
+    database_url: str, ledger: OpenLedger, make_shop: MakeShop
 ) -> None:
     shops = [await make_shop() for _ in range(8)]
     for shop_id in shops:

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from upbridge_sandbox.demo.interactive import _alone
+from upbridge_sandbox.demo.interactive import alone
 from upbridge_sandbox.demo.processes import Failed
 
 
 def test_a_second_one_leaves_the_first_ones_folder_alone(tmp_path: Path) -> None:
     home = tmp_path / "play"
-    with _alone(home):
+    with alone(home):
         home.mkdir()
         (home / "database").write_text("of the first")
 
-        with pytest.raises(Failed, match="in use"), _alone(home):
+        with pytest.raises(Failed, match="in use"), alone(home):
             pass
 
         assert (home / "database").exists()
@@ -25,5 +25,5 @@ def test_the_next_one_begins_with_nothing(tmp_path: Path) -> None:
     home.mkdir()
     (home / "database").write_text("of yesterday")
 
-    with _alone(home):
+    with alone(home):
         assert not home.exists()

@@ -25,7 +25,7 @@ def run_play() -> int:
     directory = Path("var/play").resolve()
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        with _alone(directory), running_processes(directory, free_port(WEB_PORT)) as running:
+        with alone(directory), running_processes(directory, free_port(WEB_PORT)) as running:
             console.print("starting …")
             start_all(running, port=free_range(PORT))
             _tell(running, console)
@@ -47,7 +47,7 @@ def run_play() -> int:
 
 
 @contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
     """An empty *directory* for one at a time: the next one would take the database from under the first."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_suffix(".lock").open("ab") as lock:

@@ -1,5 +1,7 @@
 """A line a minute for each kind, with how many there were."""
 
+from weakref import WeakSet
+
 from upbridge.core.telemetry.seldom import Seldom
 
 
@@ -27,11 +29,17 @@ def test_kinds_do_not_silence_each_other() -> None:
     assert [seldom.times(kind) for kind in ("a", "b", "a", "b")] == [1, 1, 0, 0]
 
 
+class Kind:
+    """One that lives as long as it is remembered."""
+
+
 def test_kinds_that_were_said_long_ago_are_forgotten() -> None:
     clock = Seconds()
     seldom = Seldom(seconds=clock)
-    for number in range(30_000):
+    remembered: WeakSet[Kind] = WeakSet()
+    for _ in range(30_000):
         clock.now += 0.1
-        seldom.times(number)
+        remembered.add(kind := Kind())
+        seldom.times(kind)
 
-    assert len(seldom._kinds) <= 10_000
+    assert len(remembered) <= 10_000

@@ -1,7 +1,7 @@
 """The engine between a simulated shop and a simulated Uphance, both as strict as their rules."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from upbridge.engine import lanes
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problem_queries import Problem
+from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.worker_container import WorkerContainer
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.shop import Shop as SandboxShop
@@ -85,6 +86,11 @@ class ConnectedShop:
     watch: MovableClock
 
     # --- the machinery ----------------------------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """A new process goes on: what the old one only had in its head is gone."""
+        target = UphanceTarget.stored(self.service.http, UPHANCE, self.service.engine, self.watch)
+        self.service = replace(self.service, targets={"uphance": target})
 
     async def shop(self) -> Shop:
         return await self.service.shops.get(self.shop_id)

@@ -4,7 +4,6 @@ import pytest
 
 from tests.support.broken import WAYS
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
-from upbridge.systems.uphance.unread_rows import Sights
 
 pytestmark = pytest.mark.situation("restored.unread")
 
@@ -67,7 +66,7 @@ async def test_who_says_that_the_row_is_none_of_the_shops_lets_its_order_go(conn
     code = (await connected.tracked())[0]
     await connected.order(code)
     connected.network.broken = ("500", "/sales_orders", _of_staff(connected, "orders"))
-    connected.service.targets["uphance"]._sights = Sights()  # type: ignore[attr-defined] # a new process
+    connected.restart()
 
     number = await connected.order(code)
     await _minutes(connected, 5)
