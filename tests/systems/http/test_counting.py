@@ -1,4 +1,4 @@
-"""Every call to another system is counted once: as many are counted as requests arrive, system by system."""
+"""Every call to another system is counted once, in one vocabulary: transport, ledger, metrics and pages agree."""
 
 import re
 from collections import Counter
@@ -8,32 +8,38 @@ from pathlib import Path
 
 import httpx
 from prometheus_client import REGISTRY
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
 from tests.support.fake_uphance import FakeVault
-from tests.support.upgates import SHOP, FakeLedger
+from tests.support.shops import MakeShop
 from tests.support.upp import MemoryVault
 from upbridge.core.errors import RemoteError
+from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits.ledger import Ledger
+from upbridge.rate_limits.usage import usage
 from upbridge.systems.http.classify import Action
 from upbridge.systems.http.published_key import fetch_key
+from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.tokens import Tokens
 from upbridge.systems.upp.client import UppClient
+from upbridge.web.queries.usage import usage_of
 
 TOP = Path(__file__).parents[3]
 SRC = TOP / "src" / "upbridge"
 
 
-def counted(name: str) -> Counter[str]:
-    """The samples of a metric, summed by system."""
-    sums: Counter[str] = Counter()
+def counted(name: str) -> Counter[tuple[str, str]]:
+    """The samples of a metric, summed by system and operation."""
+    sums: Counter[tuple[str, str]] = Counter()
     for family in REGISTRY.collect():
         for sample in family.samples:
             if sample.name == name:
-                sums[sample.labels["system"]] += int(sample.value)
+                sums[sample.labels["system"], sample.labels["operation"]] += int(sample.value)
     return sums
 
 
@@ -56,23 +62,41 @@ class Network:
         return httpx.Response(200, json={"access_token": "t", "expires_in": 9, "seasons": [], "services": []})
 
 
-async def test_as_many_calls_are_counted_as_arrive_at_each_system() -> None:
-    network = Network()
+async def test_transport_ledger_metrics_and_pages_count_the_same_calls_in_the_same_words(
+    engine: AsyncEngine, make_shop: MakeShop
+) -> None:
+    network, shop_id, ledger = Network(), ShopId(await make_shop()), Ledger(engine, _noon)
     before, times = counted("upbridge_remote_calls_total"), counted("upbridge_remote_call_seconds_count")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(network)) as http:
-        await _call_everything(http)
+        await _call_everything(http, ledger, shop_id)
 
-    assert set(network.seen) == {"upgates", "upp", "uphance", "signature_key"}
-    assert counted("upbridge_remote_calls_total") - before == network.seen
-    assert counted("upbridge_remote_call_seconds_count") - times == network.seen
+    calls = counted("upbridge_remote_calls_total") - before
+    assert calls == counted("upbridge_remote_call_seconds_count") - times
+    by_system: Counter[str] = Counter()
+    for (system, _), number in calls.items():
+        by_system[system] += number
+    assert by_system == network.seen
+    assert set(by_system) == {*(system.name for system in SYSTEMS.all), "signature_key"}, (
+        "a system has no call in this test"
+    )
+
+    operators = await usage(engine, now=NOON, days=1)
+    assert {access: used.calls for access, used in operators.by_access.items()} == {
+        operation: number for (system, operation), number in calls.items() if system == "upgates"
+    }
+    snapshot = await ledger.snapshot(shop_id)
+    page = await usage_of(engine, shop_id, snapshot, targets=(), import_ends_at=None, now=NOON)
+    totals = (sum(operators.by_day.values()), sum(snapshot.calls_by_purpose.values()), page.total)
+    assert totals == (network.seen["upgates"],) * 3
 
 
-async def _call_everything(http: httpx.AsyncClient) -> None:
+async def _call_everything(http: httpx.AsyncClient, ledger: Ledger, shop_id: ShopId) -> None:
+    """Each client, with answers, lost answers and a shop that has moved."""
     upgates = UpgatesClient(
         http=http,
-        ledger=FakeLedger(),
-        account=Account(SHOP, "https://shop.test/api/v2", "user", "key"),
+        ledger=ledger,
+        account=Account(shop_id, "https://shop.test/api/v2", "user", "key"),
         clock=_noon,
         policy=HostPolicy(("shop.test",)),
         on_moved=_moved,
