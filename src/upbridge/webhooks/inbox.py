@@ -25,6 +25,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
+    TableValuedAlias,
     Text,
     Uuid,
     bindparam,
@@ -72,6 +73,7 @@ _SEPARATOR, _LISTS = "\x1f", "\x1e"
 _BETWEEN: ColumnElement[str] = literal_column("E'\\x1f'", Text)
 _NO_KEYS: ColumnElement[Any] = literal_column("'{}'::text[]", ARRAY(Text))
 _BETWEEN_LISTS: ColumnElement[str] = literal_column("E'\\x1e'", Text)
+_NUMBERS = ARRAY(Integer)
 
 
 def _list(name: str) -> ColumnElement[Any]:
@@ -81,6 +83,15 @@ def _list(name: str) -> ColumnElement[Any]:
 
 def _split(texts: ColumnElement[str], between: ColumnElement[str]) -> ColumnElement[Any]:
     return func.string_to_array(texts, between, type_=ARRAY(Text))
+
+
+def _unnested(name: str, lists: Mapping[str, ColumnElement[Any]], **more: str) -> TableValuedAlias:
+    """Lists of the same length as a table *name*, a column for each."""
+    columns = []
+    for one, values in lists.items():
+        assert isinstance(values.type, ARRAY)
+        columns.append(column(one, values.type.item_type))
+    return func.unnest(*lists.values()).table_valued(*columns, **more).render_derived(name=name)
 
 
 class Stored(IntEnum):
@@ -93,43 +104,48 @@ class Stored(IntEnum):
     """It is the first for some time: a worker may read it at once."""
 
 
+def _lines() -> TableValuedAlias:
+    """The lines, numbered from 1."""
+    lists = {
+        "id": cast(_list("shop_ids"), ARRAY(Uuid)),
+        "generation": cast(_list("generations"), _NUMBERS),
+        "source": _list("sources"),
+    }
+    return _unnested("line", lists, with_ordinality="place")
+
+
+def _delivered() -> TableValuedAlias:
+    """The deliveries that are written down, each with the place of its line."""
+    lists = {
+        "place": cast(_list("lines"), _NUMBERS),
+        "event": _list("events"),
+        "records": cast(_list("records"), _NUMBERS),
+        "keys": _split(bindparam("named", type_=Text), _BETWEEN_LISTS),
+    }
+    return _unnested("one", lists)
+
+
+def _announced() -> TableValuedAlias:
+    """What has changed, each with the place of its line."""
+    lists = {
+        "place": cast(_list("marked"), _NUMBERS),
+        "kind": _list("kinds"),
+        "key": _list("keys"),
+        "origin": _list("origins"),
+        "priority": cast(_list("priorities"), _NUMBERS),
+    }
+    return _unnested("mark", lists)
+
+
 def _statement() -> bytes:
     """Store deliveries and mark what they announce, if their shop listens; returns `Stored` by the place of each
     line whose shop does.
 
     Composed of what the owners of the tables export, once; it is executed without SQLAlchemy.
     """
-    numbers, ids = ARRAY(Integer), ARRAY(Uuid)
-    line = (
-        func.unnest(cast(_list("shop_ids"), ids), cast(_list("generations"), numbers), _list("sources"))
-        .table_valued(
-            column("id", Uuid), column("generation", Integer), column("source", Text), with_ordinality="place"
-        )
-        .render_derived(name="line")
-    )
-    listening = shops.listening(line)
+    one, mark = _delivered(), _announced()
+    listening = shops.listening(_lines())
     now, latest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "latest"))
-    named = _split(bindparam("named", type_=Text), _BETWEEN_LISTS)
-    one = (
-        func.unnest(cast(_list("lines"), numbers), _list("events"), cast(_list("records"), numbers), named)
-        .table_valued(
-            column("place", Integer), column("event", Text), column("records", Integer), column("keys", Text)
-        )
-        .render_derived(name="one")
-    )
-    mark = (
-        func.unnest(
-            cast(_list("marked"), numbers),
-            *(_list(name) for name in ("kinds", "keys", "origins")),
-            cast(_list("priorities"), numbers),
-        )
-        .table_valued(
-            column("place", Integer),
-            *(column(name, Text) for name in ("kind", "key", "origin")),
-            column("priority", Integer),
-        )
-        .render_derived(name="mark")
-    )
     announced_by, until = gatherings.beside(
         listening.join(mark, mark.c.place == listening.c.place),
         shop_id=listening.c.id,
