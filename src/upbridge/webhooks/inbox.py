@@ -16,38 +16,20 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Integer,
-    TableValuedAlias,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    cast,
-    column,
-    func,
-    literal_column,
-    select,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from upbridge.core.clock import Clock
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, deliveries, gatherings, shops
 from upbridge.store.changes import PURPOSES, Kind, Origin
-from upbridge.store.sql import for_driver
 from upbridge.webhooks.connection_pool import SIZE, InboxPool
 from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
 from upbridge.webhooks.quotas import Quotas
+from upbridge.webhooks.statement import LISTS, SEPARATOR, STORE, Stored
 
 DEADLINE = 0.45
 """Seconds for everything that touches the database; half a second is promised for the whole answer."""
@@ -68,122 +50,6 @@ FEW = 100
 """Records of a delivery that goes together with those of other shops; one with more takes the database long."""
 
 _WARM = 4
-#: Between the parts of a list, and between lists; no key holds one (`parsing` takes printable ones only).
-_SEPARATOR, _LISTS = "\x1f", "\x1e"
-_BETWEEN: ColumnElement[str] = literal_column("E'\\x1f'", Text)
-_NO_KEYS: ColumnElement[Any] = literal_column("'{}'::text[]", ARRAY(Text))
-_BETWEEN_LISTS: ColumnElement[str] = literal_column("E'\\x1e'", Text)
-_NUMBERS = ARRAY(Integer)
-
-
-def _list(name: str) -> ColumnElement[Any]:
-    """A list of texts that travels as one text: of 5,000 keys that is a tenth of the work that an array is."""
-    return _split(bindparam(name, type_=Text), _BETWEEN)
-
-
-def _split(texts: ColumnElement[str], between: ColumnElement[str]) -> ColumnElement[Any]:
-    return func.string_to_array(texts, between, type_=ARRAY(Text))
-
-
-def _unnested(name: str, lists: Mapping[str, ColumnElement[Any]], **more: str) -> TableValuedAlias:
-    """Lists of the same length as a table *name*, a column for each."""
-    columns = []
-    for one, values in lists.items():
-        assert isinstance(values.type, ARRAY)
-        columns.append(column(one, values.type.item_type))
-    return func.unnest(*lists.values()).table_valued(*columns, **more).render_derived(name=name)
-
-
-class Stored(IntEnum):
-    """What came of storing deliveries."""
-
-    NO_SHOP_LISTENS = 0
-    GATHERED = 1
-    """A worker looks at it when the gathering ends."""
-    DUE = 2
-    """It is the first for some time: a worker may read it at once."""
-
-
-def _lines() -> TableValuedAlias:
-    """The lines, numbered from 1."""
-    lists = {
-        "id": cast(_list("shop_ids"), ARRAY(Uuid)),
-        "generation": cast(_list("generations"), _NUMBERS),
-        "source": _list("sources"),
-    }
-    return _unnested("line", lists, with_ordinality="place")
-
-
-def _delivered() -> TableValuedAlias:
-    """The deliveries that are written down, each with the place of its line."""
-    lists = {
-        "place": cast(_list("lines"), _NUMBERS),
-        "event": _list("events"),
-        "records": cast(_list("records"), _NUMBERS),
-        "keys": _split(bindparam("named", type_=Text), _BETWEEN_LISTS),
-    }
-    return _unnested("one", lists)
-
-
-def _announced() -> TableValuedAlias:
-    """What has changed, each with the place of its line."""
-    lists = {
-        "place": cast(_list("marked"), _NUMBERS),
-        "kind": _list("kinds"),
-        "key": _list("keys"),
-        "origin": _list("origins"),
-        "priority": cast(_list("priorities"), _NUMBERS),
-    }
-    return _unnested("mark", lists)
-
-
-def _statement() -> bytes:
-    """Store deliveries and mark what they announce, if their shop listens; returns `Stored` by the place of each
-    line whose shop does.
-
-    Composed of what the owners of the tables export, once; it is executed without SQLAlchemy.
-    """
-    one, mark = _delivered(), _announced()
-    listening = shops.listening(_lines())
-    now, latest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "latest"))
-    announced_by, until = gatherings.beside(
-        listening.join(mark, mark.c.place == listening.c.place),
-        shop_id=listening.c.id,
-        source=listening.c.source,
-        priority=mark.c.priority,
-    )
-    announced = (
-        select(
-            listening.c.id.label("shop_id"),
-            listening.c.source,
-            *(mark.c[name] for name in ("kind", "key", "origin", "priority")),
-            now.label("hinted_at"),
-            case((until.between(now, latest), until), else_=now).label("due_at"),
-        )
-        .select_from(announced_by)
-        # In order, so that two writers cannot deadlock.
-        .order_by(listening.c.id, listening.c.source, mark.c.kind, mark.c.key)
-        .cte("announced")
-    )
-    keys = func.coalesce(_split(one.c["keys"], _BETWEEN), _NO_KEYS)
-    kept = listening.join(one, one.c.place == listening.c.place)
-    stored = deliveries.adding(
-        select(listening.c.id, listening.c.source, one.c.event, one.c.records, keys, now).select_from(kept)
-    )
-    marked = changes.marking(select(announced))
-    theirs = (announced.c.shop_id == listening.c.id, announced.c.source == listening.c.source)
-    at_once = select(announced).where(*theirs, announced.c.due_at <= now).exists()
-    due, gathered = (literal_column(str(int(outcome)), Integer) for outcome in (Stored.DUE, Stored.GATHERED))
-    whole = (
-        select(func.json_object_agg(listening.c.place, case((at_once, due), else_=gathered)))
-        .select_from(listening)
-        .add_cte(stored.cte("delivered"))
-        .add_cte(marked.cte("marked"))
-    )
-    return for_driver(whole)
-
-
-_STORE = _statement()
 
 
 def inbox_engine(conninfo: str) -> InboxPool:
@@ -237,7 +103,7 @@ class Inbox:
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         values = self._values({nobody: [_Delivery("", ChangedKeys({}, records=0), stored)]})
         try:
-            await asyncio.gather(*(self._pool.value(_STORE, values) for _ in range(_WARM)))
+            await asyncio.gather(*(self._pool.value(STORE, values) for _ in range(_WARM)))
         except psycopg.Error as error:
             raise ConnectionError(f"the inbox cannot reach the database: {type(error).__name__}") from error
 
@@ -359,7 +225,7 @@ class Inbox:
 
     async def _put(self, lines: Mapping[_Line, Sequence[_Delivery]], *, patient: bool = False) -> None:
         """Write *lines* in one statement and tell who waits. Raises what `InboxPool.value` raises."""
-        outcomes = await self._pool.value(_STORE, self._values(lines), patient=patient) or {}
+        outcomes = await self._pool.value(STORE, self._values(lines), patient=patient) or {}
         for place, (line, batch) in enumerate(lines.items(), start=1):
             outcome = Stored(outcomes.get(str(place), Stored.NO_SHOP_LISTENS))
             for one in batch:
@@ -377,24 +243,24 @@ class Inbox:
                 named = _named(one.hints)
                 keep, with_names = quota.keeps(len(named))
                 if keep:
-                    kept.append((place, one, _SEPARATOR.join(named) if with_names else ""))
+                    kept.append((place, one, SEPARATOR.join(named) if with_names else ""))
             marks += [(place, kind, key, origin) for (kind, key), origin in _marks(batch).items()]
         now = self._clock()
         return {
-            "shop_ids": _SEPARATOR.join([str(line.shop_id) for line in lines]),
-            "generations": _SEPARATOR.join([str(line.generation) for line in lines]),
-            "sources": _SEPARATOR.join([line.source for line in lines]),
-            "lines": _SEPARATOR.join([str(place) for place, _, _ in kept]),
-            "events": _SEPARATOR.join([one.event for _, one, _ in kept]),
-            "records": _SEPARATOR.join([str(one.hints.records) for _, one, _ in kept]),
-            "named": _LISTS.join([named for _, _, named in kept]),
+            "shop_ids": SEPARATOR.join([str(line.shop_id) for line in lines]),
+            "generations": SEPARATOR.join([str(line.generation) for line in lines]),
+            "sources": SEPARATOR.join([line.source for line in lines]),
+            "lines": SEPARATOR.join([str(place) for place, _, _ in kept]),
+            "events": SEPARATOR.join([one.event for _, one, _ in kept]),
+            "records": SEPARATOR.join([str(one.hints.records) for _, one, _ in kept]),
+            "named": LISTS.join([named for _, _, named in kept]),
             "now": now,
             "latest": now + LONGEST,
-            "marked": _SEPARATOR.join([str(place) for place, _, _, _ in marks]),
-            "kinds": _SEPARATOR.join([kind for _, kind, _, _ in marks]),
-            "keys": _SEPARATOR.join([key for _, _, key, _ in marks]),
-            "origins": _SEPARATOR.join([origin for _, _, _, origin in marks]),
-            "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for _, kind, _, _ in marks]),
+            "marked": SEPARATOR.join([str(place) for place, _, _, _ in marks]),
+            "kinds": SEPARATOR.join([kind for _, kind, _, _ in marks]),
+            "keys": SEPARATOR.join([key for _, _, key, _ in marks]),
+            "origins": SEPARATOR.join([origin for _, _, _, origin in marks]),
+            "priorities": SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for _, kind, _, _ in marks]),
         }
 
 
