@@ -82,6 +82,15 @@ class _Remembered:
     watched: Mapping[int, datetime | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An order that was looked at closely, and its tickets that are shipped, by id."""
+
+    ours: Ours
+    order: RemoteOrder
+    tickets: Sequence[PickTicket]
+
+
 @dataclass(slots=True)
 class _Round:
     """One look: who is asked for whom, and which orders turned out to need a closer look."""
@@ -189,18 +198,26 @@ class _Round:
         return await tickets_now(self.client, numbers, missed=self.missed_tickets if self.careful else None)
 
     async def look_closer_at_all(self) -> bool:
-        """Look closer at every order that has moved; returns whether there is news."""
-        news = False
-        for ours in self.moved.values():
-            try:
-                news |= await self.look_closer(ours)
-            except NotSent:
-                raise
-            except (Unreachable, Rejected) as error:
-                if not self.careful:
+        """Look closer at every order that has moved; returns whether there is news.
+
+        What is found is queued together: the shop is then read and changed for all of it in one call each, and not
+        anew while the next orders are still being looked at. What was found before a failure is queued too.
+        """
+        found: list[_Found] = []
+        try:
+            for ours in self.moved.values():
+                try:
+                    if (one := await self._look_closer(ours)) is not None:
+                        found.append(one)
+                except NotSent:
                     raise
-                log.warning("shipment_unread", shop_id=str(self.shop.id), number=ours.number, error=str(error))
-                self.missed_orders.append(ours.id)
+                except (Unreachable, Rejected) as error:
+                    if not self.careful:
+                        raise
+                    log.warning("shipment_unread", shop_id=str(self.shop.id), number=ours.number, error=str(error))
+                    self.missed_orders.append(ours.id)
+        finally:
+            news = await self._queue_all(found)
         return news
 
     async def tell_missed(self, tx: AsyncConnection) -> None:
@@ -232,31 +249,38 @@ class _Round:
         if self.newest is not None:
             await cursors.put(tx, self.shop.id, "uphance", _NEWEST, str(self.newest))
 
-    async def look_closer(self, ours: Ours) -> bool:
-        """Read an order with all its tickets, queue what the shop should know; returns whether that is news."""
+    async def _look_closer(self, ours: Ours) -> _Found | None:
+        """An order as it is now, with all its tickets that are shipped; None if it is gone."""
         order = self.orders.get(ours.id) or await read_order(self.client, ours.id)
         if order is None:
-            return False
+            return None
         found = {
             ticket.id: ticket
             async for page in pick_tickets(self.client, order_id=ours.id)
             for ticket in page
             if ticket.order_id == ours.id and ticket.shipped
         }
-        tickets = [found[number] for number in sorted(found)]
+        return _Found(ours, order, [found[number] for number in sorted(found)])
+
+    async def _queue_all(self, found: Sequence[_Found]) -> bool:
+        """Queue what the shop should know of the orders that were *found*; returns whether any of it is news."""
+        news = False
+        if not found:
+            return news
         async with self.tools.engine.begin() as tx:
-            number = await order_identities.number_now(tx, self.shop.id, ours.number)
-            news = number is not None and await self._queue(tx, number, order, tickets)
-            through = order.shipped and all(ticket.tracking_number for ticket in tickets)
-            await _observed(
-                tx,
-                self.shop.id,
-                ours,
-                status=order.status,
-                updated_at=order.updated_at,
-                closed=through,
-                now=self.tools.clock(),
-            )
+            for one in found:
+                number = await order_identities.number_now(tx, self.shop.id, one.ours.number)
+                news |= number is not None and await self._queue(tx, number, one.order, one.tickets)
+                through = one.order.shipped and all(ticket.tracking_number for ticket in one.tickets)
+                await _observed(
+                    tx,
+                    self.shop.id,
+                    one.ours,
+                    status=one.order.status,
+                    updated_at=one.order.updated_at,
+                    closed=through,
+                    now=self.tools.clock(),
+                )
         return news
 
     async def _queue(

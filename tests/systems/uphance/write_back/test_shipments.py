@@ -1,6 +1,7 @@
 """Shipments on their way back, through the whole machinery: change, document, link."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.deliveries import read_connected
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
+from upbridge.domain.lane import Lane
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import STALE
 from upbridge.systems.uphance.source import SOURCE as UPHANCE
@@ -72,6 +74,31 @@ async def test_a_webhook_saves_the_wait(connected: ConnectedShop) -> None:
     await webhook(connected, "pick_ticket_update", ticket["id"])
 
     assert shop_order(connected, number)["status_id"] == 4
+
+
+@dataclass
+class Meanwhile(httpx.AsyncBaseTransport):
+    """Before each call of Uphance, the shop is sent what waits for it, as another worker may do at any moment."""
+
+    connected: ConnectedShop
+    system: httpx.AsyncBaseTransport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self.connected.work_slice(Lane.push(self.connected.shop_id, "upgates"))
+        return await self.system.handle_async_request(request)
+
+
+async def test_what_one_look_finds_costs_the_shop_one_read_and_one_change(connected: ConnectedShop) -> None:
+    numbers = [await connected.order(await goods(connected)) for _ in range(4)]
+    for number in numbers:
+        connected.ship(connected.ticket(number))
+    connected.network.uphance = Meanwhile(connected, connected.network.uphance)
+    connected.asked()
+
+    await connected.poll()
+
+    assert connected.asked("GET /orders", "PUT /orders") == ["GET /orders", "PUT /orders"]
+    assert [shop_order(connected, number)["status_id"] for number in numbers] == [4] * 4
 
 
 @pytest.mark.situation("ship.part")
