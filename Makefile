@@ -74,7 +74,7 @@ browsers: .venv/.ready ## a merchant's way in Debian's Firefox and WebKit, which
 soak: .venv/.ready ## the seeded simulation, with all faults at once (SEEDS=200; ARGS="--first 17", --json)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) $(ARGS)
 
-docs: .venv/.ready ## the pages that are made from the code: docs/reference, docs/review.md, docs/edit-matrix.md
+docs: .venv/.ready ## what is made from the code: docs/reference and the tables of other pages, the dashboard
 	@$(BIN)/python -m tests.project.reference
 	@$(BIN)/python -m tests.project.review
 	@$(BIN)/python -m tests.project.matrix
