@@ -14,6 +14,7 @@ _PAGE = re.compile(r"\bdocs/[\w./-]+?\.md(?:#(?P<anchor>[\w-]+))?")
 _PATH = re.compile(
     r"`(?P<path>(?:src|tests|docs|templates|bench|migrations|locales|\.ci|\.github)/[\w./-]+)(?:::[^`]*)?`"
 )
+_BESIDE = re.compile(r"`(?P<file>[\w-]+\.(?:py|html))`")
 _DECISION = re.compile(r"\b(?:docs/decisions/|[Dd]ecision )(?P<number>\d{4})\b")
 
 #: Words that cite what is not in the repository. Put together here, so that this file does not contain them.
@@ -39,6 +40,8 @@ def complaints() -> Iterator[str]:
         yield from in_document(path, path.read_text())
     for path in committed(*_CODE):
         yield from in_code(str(path.relative_to(TOP)), path.read_text())
+    for path in committed("src/*.py"):
+        yield from beside(path, path.read_text())
     for path in committed("*.md", ".ci/run", *_CODE):
         yield from absent(str(path.relative_to(TOP)), path.read_text())
 
@@ -66,6 +69,13 @@ def in_code(name: str, text: str) -> Iterator[str]:
     for found in _DECISION.finditer(text):
         if not list((TOP / "docs/decisions").glob(f"{found['number']}-*.md")):
             yield f"{name} cites decision {found['number']}, which is not there"
+
+
+def beside(path: Path, text: str) -> Iterator[str]:
+    """The files that *text*, the code at *path*, names without a folder, and that do not stand in its own."""
+    for found in _BESIDE.finditer(text):
+        if not (path.parent / found["file"]).is_file():
+            yield f"{path.relative_to(TOP)} names {found['file']}, which does not stand beside it"
 
 
 def absent(name: str, text: str) -> Iterator[str]:

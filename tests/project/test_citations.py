@@ -63,3 +63,10 @@ def test_a_file_that_a_page_names_in_vain_is_found() -> None:
 
     assert list(citations.in_document(page, "`tests/project` and `tests/project/check.py::main`")) == []
     assert len(list(citations.in_document(page, "`src/upbridge/flying.py`"))) == 1
+
+
+def test_a_file_that_code_names_without_a_folder_stands_beside_it() -> None:
+    module = TOP / "src/upbridge/webhooks/inbox.py"
+
+    assert list(citations.beside(module, "`statement.py` and `webhooks/flying.py`")) == []
+    assert len(list(citations.beside(module, "`schema.py`"))) == 1
