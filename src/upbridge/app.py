@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
@@ -93,6 +94,7 @@ def create_app(
         redirect_slashes=False,  # it would redirect to a host that the caller names
         # FastAPI's spans would hold addresses, which carry secrets; TracedRequests writes routes instead.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        exception_handlers=_ANSWERS,
     )
     if tracing():
         app.add_middleware(TracedRequests)  # which sees webhooks as well
@@ -103,11 +105,6 @@ def create_app(
     app.include_router(health.router)
     app.include_router(installation_endpoints.router)
     app.include_router(pages_endpoints.router)
-    app.add_exception_handler(UpbridgeError, _expected)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DBAPIError, _database)
-    app.add_exception_handler(Exception, _unexpected)
     return app
 
 
@@ -173,3 +170,12 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
 async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
     log.error("request_failed", error=type(error).__name__, exc_info=error)
     return _answer(500, "internal", "something unexpected happened; it was logged")
+
+
+_ANSWERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    UpbridgeError: _expected,
+    RequestValidationError: _malformed,
+    HTTPException: _http,
+    DBAPIError: _database,
+    Exception: _unexpected,
+}

@@ -121,27 +121,9 @@ async def plan_documents(
             await write_back.note_orders(tx, orders, who.gone(read.missing, known), context)
         plan = _plan(target, context, read, links, waiting, moved=who.moved)
         await outbox.put(
-            tx,
-            cipher,
-            shop_id,
-            target.system,
-            plan.put,
-            priority=priority,
-            now=context.now,
-            heard=read.heard,
+            tx, cipher, shop_id, target.system, plan.put, priority=priority, now=context.now, heard=read.heard
         )
-        await catalogue_guard.hold(tx, shop_id, target.system, plan.taken_off, now=now)
-        await adopt(tx, shop_id, target.system, plan.adopt)
-        await _withdraw(tx, shop_id, target.system, plan.withdraw)
-        await close_resolved(
-            tx,
-            shop_id,
-            stages=[Stage.MAP],
-            target=target.system,
-            parents=parents,
-            still=plan.problems,
-        )
-        await raise_problems(tx, shop_id, plan.problems, now=now)
+        await _carry_out(tx, shop_id, target.system, plan, parents=parents, now=now)
         if any(one.reason == catalogue_guard.GUARD for one in waiting.values()):
             await catalogue_guard.close_if_none(tx, shop_id, target.system)
         settled.news.update(plan.changed)
@@ -171,6 +153,17 @@ async def variant_names(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[O
     """What the variants in *orders* are called by now, or were called last (`MappingContext.variant_names`)."""
     keys = {line.variant_key for order in orders for line in order.lines if line.variant_key is not None}
     return await former_variants.names_of(tx, shop_id, sorted(keys)) if keys else {}
+
+
+async def _carry_out(
+    tx: AsyncConnection, shop_id: ShopId, target: str, plan: _Plan, *, parents: Sequence[str], now: datetime
+) -> None:
+    """What else *plan* says, once its documents are queued: hold, adopt, withdraw, tell a person."""
+    await catalogue_guard.hold(tx, shop_id, target, plan.taken_off, now=now)
+    await adopt(tx, shop_id, target, plan.adopt)
+    await _withdraw(tx, shop_id, target, plan.withdraw)
+    await close_resolved(tx, shop_id, stages=[Stage.MAP], target=target, parents=parents, still=plan.problems)
+    await raise_problems(tx, shop_id, plan.problems, now=now)
 
 
 async def _withdraw(tx: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]) -> None:

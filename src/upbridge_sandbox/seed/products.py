@@ -51,14 +51,10 @@ class ProductFactory:
     def product(self, index: int, goods: Goods) -> Json:
         """The *index*-th product, put into *goods*."""
         rng, product_id = self.rng, FIRST_PRODUCT + index
-        accessory = index % 13 in (4, 9, 12)
         adjective = vocabulary.ADJECTIVES[index % len(vocabulary.ADJECTIVES)]
-        if accessory:
-            *names, price, vat = vocabulary.ACCESSORIES[index % len(vocabulary.ACCESSORIES)]
-            sizes: tuple[str, ...] = ()
-        else:
-            *names, sizes, price, vat = vocabulary.GARMENTS[index % len(vocabulary.GARMENTS)]
-        base = Decimal(int(price) + 10 * rng.randrange(0, 40)) + rng.choice((Decimal(0), Decimal("0.9")))
+        names, sizes, price, vat = _sort(index)
+        accessory = not sizes
+        base = Decimal(price + 10 * rng.randrange(0, 40)) + rng.choice((Decimal(0), Decimal("0.9")))
         purchase = None if rng.random() < 0.15 else Decimal(int(base) * rng.randrange(35, 60)) / 100
         sale = rng.random() < 0.08
         created = self.now - timedelta(days=rng.randrange(60, 700), minutes=rng.randrange(1440))
@@ -200,6 +196,15 @@ class ProductFactory:
             )
             goods.colour_and_size[variant_id] = (vocabulary.COLOURS.index(colour), size)
         return variants
+
+
+def _sort(index: int) -> tuple[list[str], tuple[str, ...], int, int]:
+    """What the *index*-th product is: its names, sizes (an accessory has none), least price and VAT."""
+    if index % 13 in (4, 9, 12):
+        *names, price, vat = vocabulary.ACCESSORIES[index % len(vocabulary.ACCESSORIES)]
+        return names, (), int(price), vat
+    *names, sizes, price, vat = vocabulary.GARMENTS[index % len(vocabulary.GARMENTS)]
+    return names, sizes, int(price), vat
 
 
 def _flag(value: bool, index: int) -> bool | int:  # noqa: FBT001

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from upbridge_sandbox.seed import vocabulary
@@ -84,35 +85,43 @@ def uphance_products(goods: Goods, coverage: Coverage, *, first_id: int, season_
                 worn = goods.colour_and_size[variant["variant_id"]]
                 colour, size = vocabulary.COLOURS[worn[0]][2], worn[1]
             if colour not in by_colour:
-                price = price_of(product, None, "cs") or 0
-                euro = cents(price / EUR_RATE) if price else 0
-                by_colour[colour] = {
-                    "id": next(ids),
-                    "color": colour,
-                    "textile_content": None,
-                    "prices": [
-                        {"name": "Web CZ", "currency": "CZK", "wsp_money": str(price), "msrp_money": str(price)},
-                        {"name": "Web EU", "currency": "EUR", "wsp_money": str(euro), "msrp_money": str(euro)},
-                    ],
-                    "skus": [],
-                }
-            item = variant or product
-            sku_id = next(ids)
-            on_hand = max(0, int(effective_stock(product, variant) or 0)) + (3 if sku_id % 40 == 0 else 0)
+                by_colour[colour] = _variation(next(ids), colour, price_of(product, None, "cs") or Decimal(0))
+            on_hand = max(0, int(effective_stock(product, variant) or 0))
             by_colour[colour]["skus"].append(
-                {
-                    "id": sku_id,
-                    "color": colour,
-                    "size": size,
-                    "ean": item["ean"] if how == "ean" or sku_id % 4 else None,
-                    "sku_number": item["code"] if how == "sku" else f"AUTO-{sku_id}",
-                    "in_stock": on_hand,
-                    "available_to_sell": on_hand + sku_id % 3,
-                    "available_to_sell_from_stock": on_hand,
-                }
+                _sku(next(ids), variant or product, how, colour=colour, size=size, on_hand=on_hand)
             )
         entry["variations"] = list(by_colour.values())
         sizes = dict.fromkeys(sku["size"] for row in entry["variations"] for sku in row["skus"])
         entry["sizing_system"] = ",".join(sizes)
         products[entry["id"]] = entry
     return products
+
+
+def _variation(number: int, colour: str, price: Decimal) -> Json:
+    """One colour of a product, at *price* in crowns."""
+    prices = (("Web CZ", "CZK", price), ("Web EU", "EUR", cents(price / EUR_RATE) if price else 0))
+    return {
+        "id": number,
+        "color": colour,
+        "textile_content": None,
+        "prices": [
+            {"name": name, "currency": currency, "wsp_money": str(asked), "msrp_money": str(asked)}
+            for name, currency, asked in prices
+        ],
+        "skus": [],
+    }
+
+
+def _sku(number: int, item: Json, how: How, *, colour: str, size: str, on_hand: int) -> Json:
+    """*item* under its own code, or under one that Uphance has made. Some are miscounted."""
+    counted = on_hand + (3 if number % 40 == 0 else 0)
+    return {
+        "id": number,
+        "color": colour,
+        "size": size,
+        "ean": item["ean"] if how == "ean" or number % 4 else None,
+        "sku_number": item["code"] if how == "sku" else f"AUTO-{number}",
+        "in_stock": counted,
+        "available_to_sell": counted + number % 3,
+        "available_to_sell_from_stock": counted,
+    }
