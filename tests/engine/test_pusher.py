@@ -34,7 +34,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
-from upbridge.store import documents
+from upbridge.store import document_queries, documents
 from upbridge.store.links import StoredLinks
 from upbridge.store.problems import Stage
 
@@ -279,6 +279,26 @@ async def test_documents_left_by_a_dead_worker_are_sent_by_the_next(machine: Eng
     await machine.push()
 
     assert machine.target.times() == {"v-1": 1, "v-2": 1, "v-3": 1}
+
+
+async def test_what_a_dead_worker_was_sending_and_is_not_wanted_goes_with_the_next_sweep_and_is_never_shown(
+    machine: Engine,
+) -> None:
+    await fill(machine, 1)
+    await machine.take()
+    await machine.settle(missing=("12",))
+    assert await keys(machine, "unwanted") == ["v-1"]
+    async with machine.db.connect() as tx:
+        assert await document_queries.count_open(tx, machine.shop_id) == 0
+        assert await document_queries.oldest(tx, machine.shop_id, limit=9) == []
+        assert await document_queries.states_of(tx, machine.shop_id, "product", ["12"]) == []
+
+    for lane in await lanes.due(machine.db, machine.service.systems, now=machine.watch(), only=machine.shop_id):
+        assert await machine.push(lane.system) is False
+
+    assert await machine.documents() == {}
+    assert machine.target.received == []
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch(), only=machine.shop_id) == []
 
 
 async def test_a_cancelled_slice_gives_its_documents_back(machine: Engine) -> None:

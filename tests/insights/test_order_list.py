@@ -24,6 +24,7 @@ async def test_each_order_has_one_box_in_each_system_and_the_reason(
         problem_row(shop_id, "O-3", target="upp", key="order.no_channel"),
         problem_row(shop_id, "O-4", target="upgates", key="read.refused"),
         change_row(shop_id, "order", "O-5"),
+        document_row(shop_id, "upp", "O-6", state="unwanted"),
     )
 
     found = [one async for one in listed_orders(engine, shop_id, platform="upgates", systems=["upp"], since=None)]

@@ -77,7 +77,8 @@ _AMISS = text(
     SELECT 'read' AS how, source AS system, split_part(kind, '.', 1) AS kind, min(key) AS key FROM changes
       WHERE shop_id = :shop_id AND due_at < :never GROUP BY 2, 3
     UNION ALL
-    SELECT 'send', target, kind, min(key) FROM documents WHERE shop_id = :shop_id GROUP BY 2, 3
+    SELECT 'send', target, kind, min(key) FROM documents
+      WHERE shop_id = :shop_id AND state <> 'unwanted' GROUP BY 2, 3
     UNION ALL
     SELECT 'told', target, kind, min(entity) FROM problems
       WHERE shop_id = :shop_id AND dismissed_at IS NULL AND stage <> 'read' GROUP BY 2, 3

@@ -21,7 +21,7 @@ from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, find_orders
 from upbridge.insights.order_search import Wanted as WantedOrders
 from upbridge.maintenance import retention
-from upbridge.store import changes, link_queries, orders, schema, variant_queries
+from upbridge.store import changes, document_queries, link_queries, orders, schema, variant_queries
 from upbridge.store.changes import Kind
 
 MANY = 3_000
@@ -221,6 +221,43 @@ async def test_an_order_is_found_by_what_a_system_calls_it_without_reading_the_o
     await find()
     assert found == [["A-12"], ["A-12"], []]
     assert await rows_read(machine, "links", find) <= A_FEW
+
+
+async def test_orders_that_wait_or_were_sent_are_found_by_the_beginning_of_their_number_and_no_others_read(
+    machine: Engine,
+) -> None:
+    for target in ("upp", "uphance"):
+        for kind in ("order", "product"):
+            await machine.run(
+                "INSERT INTO documents (shop_id, target, kind, key, parent, body, hash, priority)"
+                " SELECT :shop_id, :target, :kind, n::text, n::text, '', '', 1"
+                " FROM generate_series(260001, 260000 + :many) AS n",
+                target=target,
+                kind=kind,
+                many=MANY,
+            )
+        await machine.run(
+            "INSERT INTO links (shop_id, target, kind, key, parent, updated_at)"
+            " SELECT :shop_id, :target, 'order', n::text, n::text, :now"
+            " FROM generate_series(260001, 260000 + :many) AS n",
+            target=target,
+            many=MANY,
+            now=machine.watch(),
+        )
+    await machine.run("ANALYZE documents, links")
+    found: list[set[str]] = []
+
+    async def find(words: str) -> None:
+        async with machine.db.connect() as tx:
+            to = ["upp", "uphance"]
+            waiting = document_queries.keys_beginning(machine.shop_id, to, words, most=20)
+            sent = link_queries.keys_beginning(machine.shop_id, to, "order", words, most=20)
+            found.extend([set(await tx.scalars(query)) for query in (waiting, sent)])
+
+    await find("26")
+    assert found == [{str(number) for number in range(260001, 260021)}] * 2
+    for table in ("documents", "links"):
+        assert await rows_read(machine, table, lambda: find("26")) <= 40 + A_FEW
 
 
 async def test_orders_of_a_box_are_found_and_counted_in_one_look(machine: Engine) -> None:

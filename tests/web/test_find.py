@@ -40,6 +40,7 @@ async def test_an_order_s_way_is_one_timeline(
         await insert_rows(engine, link_row(owner, "upp", "O-1", remote_id=remote))
         body = cipher.encrypt(json.dumps({"order_number": "O-1", "email": "jana@example.com"}).encode())
         await insert_rows(engine, document_row(owner, "uphance", "O-1", state="parked", body=body))
+        await insert_rows(engine, document_row(owner, "upgates", "O-1", kind="shipment", state="unwanted"))
         await insert_rows(engine, problem_row(owner, "O-1"))
 
     page = (await browser.get(f"{await enter(shop_id)}order", params={"number": "O-1"})).text
@@ -97,6 +98,17 @@ async def test_what_has_the_code_is_found_once_and_before_what_has_it_in_its_nam
         found = await variant_queries.search(tx, shop_id, "plus", most=3)
 
     assert [one.code for one in found] == ["PLUS", "A", "B"]
+
+
+@pytest.mark.parametrize("wanted", ["\u200b", "x" * 501], ids=["nothing_seen", "longer_than_any_code"])
+async def test_what_can_be_no_code_does_not_find_what_has_none(
+    make_shop: MakeShop, engine: AsyncEngine, wanted: str
+) -> None:
+    shop_id = await make_shop()
+    await insert_rows(engine, variant_row(shop_id, 1, code=None, ean=None, title="Modrá košile"))
+
+    async with engine.connect() as tx:
+        assert await variant_queries.search(tx, shop_id, wanted, most=3) == []
 
 
 @pytest.mark.parametrize("wanted", ["O-1", "#O-1", "UPG-moda-O-1", "moda-O-1", "8000266", "77"])

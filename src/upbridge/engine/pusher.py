@@ -73,20 +73,7 @@ class Pusher:
                 return False
             if receiver is None:
                 return False
-            async with self.engine.begin() as tx:
-                now = self.clock()
-                passage = await lane_rows.passage(tx, lane, now=now)
-                claimed = await outbox.claim(
-                    tx,
-                    self.cipher,
-                    shop.id,
-                    lane.system,
-                    limit=BATCH,
-                    now=now,
-                    below=passage.below,
-                    newer_than=await runs.out_of_date_up_to(tx, shop.id, lane.system, now=now),
-                )
-                await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
+            passage, claimed = await self._claim(lane, shop)
             if not claimed.documents:
                 return bool(claimed.unreadable)
             sending = receiver.target.push(
@@ -105,12 +92,33 @@ class Pusher:
                 await self._stop(lane, shop, error)
                 return False
             finally:
-                await _release_claimed(self.engine, lane)
+                async with self.engine.begin() as tx:
+                    await _release_claimed(tx, lane)
             if passage.failed and passage.below == EVERYTHING:  # else what is less urgent than these stays blocked
                 async with self.engine.begin() as tx:
                     await lane_rows.unblock(tx, lane)
             goes_on = _goes_on(claimed.documents)
         return goes_on
+
+    async def _claim(self, lane: Lane, shop: Shop) -> tuple[lane_rows.Passage, outbox.Claimed]:
+        """What is to be sent next; where nothing is, what a worker that died left behind is cleared away."""
+        async with self.engine.begin() as tx:
+            now = self.clock()
+            passage = await lane_rows.passage(tx, lane, now=now)
+            claimed = await outbox.claim(
+                tx,
+                self.cipher,
+                shop.id,
+                lane.system,
+                limit=BATCH,
+                now=now,
+                below=passage.below,
+                newer_than=await runs.out_of_date_up_to(tx, shop.id, lane.system, now=now),
+            )
+            await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
+            if not claimed.documents:
+                await _release_claimed(tx, lane)
+        return passage, claimed
 
     async def _stop(self, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
         now = self.clock()
@@ -198,13 +206,12 @@ class _LaneLinks(StoredLinks):
         )
 
 
-async def _release_claimed(engine: AsyncEngine, lane: Lane) -> None:
+async def _release_claimed(tx: AsyncConnection, lane: Lane) -> None:
     """What was not sent waits again, or goes if it is not wanted any more, and with it what a person was to do."""
-    async with engine.begin() as tx:
-        gone = await outbox.release_claims(tx, lane.shop_id, lane.system)
-        for kind in {kind for kind, _ in gone}:
-            keys = [key for one, key in gone if one == kind]
-            await close_entity(tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys)
+    gone = await outbox.release_claims(tx, lane.shop_id, lane.system)
+    for kind in {kind for kind, _ in gone}:
+        keys = [key for one, key in gone if one == kind]
+        await close_entity(tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys)
 
 
 async def _first_left(engine: AsyncEngine, lane: Lane) -> int:

@@ -27,7 +27,10 @@ from upbridge.domain.delivery import Document
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, UNWANTED, held_by
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import SHOPS, beginning, constant, one_of
+from upbridge.store.sql import SHOPS, beginning_in, constant, one_of
+
+#: What is shown and counted. The rest is not to be sent any more, and goes with its claim.
+WANTED = table.c.state != constant(UNWANTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ _IS_WANTED = select(
 async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, Held]:
     """All documents of one kind by key, locked until the transaction ends."""
     query = select(table.c.key, table.c.hash, table.c.state, table.c.reason).where(
-        table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind, table.c.state != UNWANTED
+        table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind, WANTED
     )
     rows = await tx.execute(query.order_by(table.c.key).with_for_update())
     return {row.key: Held(row.hash, row.state, row.reason) for row in rows}
@@ -164,7 +167,7 @@ COUNTS = (
         func.count().filter(_parked).label("parked"),
         func.min(table.c.since).filter(~_parked).label("since"),
     )
-    .where(table.c.shop_id == any_(SHOPS))
+    .where(table.c.shop_id == any_(SHOPS), WANTED)
     .group_by(table.c.shop_id, table.c.target, table.c.kind)
 )
 
@@ -192,7 +195,7 @@ async def states_of(
         table.c.shop_id == shop_id,
         table.c.kind == kind,
         one_of(table.c.parent, parents),
-        table.c.state != UNWANTED,
+        WANTED,
     )
     return [DocumentState(*row) for row in await tx.execute(query)]
 
@@ -265,6 +268,7 @@ async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> 
             table.c.since,
             table.c.due_at,
         )
+        .where(WANTED)
         .order_by(table.c.priority, table.c.seq)
         .limit(limit)
     )
@@ -288,7 +292,9 @@ async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> 
 
 async def count_open(tx: AsyncConnection, shop_id: ShopId) -> int:
     """How many documents wait to be delivered, and for no person."""
-    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state != PARKED)
+    query = (
+        select(func.count()).select_from(table).where(table.c.shop_id == shop_id, WANTED, table.c.state != PARKED)
+    )
     return int(await tx.scalar(query) or 0)
 
 
@@ -305,11 +311,12 @@ def any_due(
     now: ColumnElement[datetime],
     below: ColumnElement[int] | None = None,
 ) -> Exists:
-    """Whether a document waits to be sent to *target* at *now*, of a purpose more urgent than *below*."""
+    """Whether a document waits to be sent to *target* at *now*, of a purpose more urgent than *below*, or is only
+    to be thrown away, since a worker died that was sending it."""
     found = exists().where(
         table.c.shop_id == shop_id,
         table.c.target == target,
-        table.c.state.in_([constant(state) for state in OPEN]),
+        table.c.state.in_([constant(state) for state in (*OPEN, UNWANTED)]),
         table.c.due_at <= now,
     )
     return found if below is None else found.where(table.c.priority < below)
@@ -318,7 +325,7 @@ def any_due(
 def count_by_kind(*, parked: bool) -> Select[Any]:
     """How many documents of each target and kind wait in all shops: for a person, or to be sent."""
     number = func.count().filter((table.c.state == constant(PARKED)) == parked)
-    return select(table.c.target, table.c.kind, number).group_by(table.c.target, table.c.kind)
+    return select(table.c.target, table.c.kind, number).where(WANTED).group_by(table.c.target, table.c.kind)
 
 
 def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
@@ -326,13 +333,13 @@ def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
     number."""
     age = extract("epoch", now - func.min(table.c.since))
     query = select(literal_column("'document'", Text), func.coalesce(age, literal_column("0"), type_=Double))
-    return query.where(table.c.state != constant(PARKED))
+    return query.where(WANTED, table.c.state != constant(PARKED))
 
 
 def parents(shop_id: ShopId, kind: str) -> Subquery:
     """What waits of *kind*, at all targets: parent, target, state, reason."""
     query = select(table.c.parent, table.c.target, table.c.state, table.c.reason)
-    return query.where(table.c.shop_id == shop_id, table.c.kind == kind).subquery("waiting")
+    return query.where(table.c.shop_id == shop_id, table.c.kind == kind, WANTED).subquery("waiting")
 
 
 def places(target: str, kind: str) -> Subquery:
@@ -341,7 +348,7 @@ def places(target: str, kind: str) -> Subquery:
     return query.subquery("places")
 
 
-def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
-    """Entities whose key begins with *words* and of which something of *kind* is on its way to *targets*."""
-    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
-    return beginning(table.c.parent, words, *here, most=most)
+def keys_beginning(shop_id: ShopId, targets: Collection[str], words: str, *, most: int) -> Select[str]:
+    """Orders whose number begins with *words* and that are on their way to *targets*."""
+    here = (table.c.shop_id == shop_id, table.c.kind == constant("order"))
+    return beginning_in(table.c.target, targets, table.c.parent, words, *here, most=most)

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import links as table
-from upbridge.store.sql import arrays, beginning, constant, one_of
+from upbridge.store.sql import arrays, beginning_in, constant, one_of
 
 #: A remote id that is a number.
 NUMERIC = r"^[0-9]{1,18}$"
@@ -331,5 +331,5 @@ def called(shop_id: ShopId, targets: Collection[str], kind: str, name: str) -> S
 
 def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
     """Entities whose key begins with *words* and of which *targets* have something of *kind*."""
-    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
-    return beginning(table.c.parent, words, *here, most=most, indexed=True)
+    here = (table.c.shop_id == shop_id, table.c.kind == kind)
+    return beginning_in(table.c.target, targets, table.c.parent, words, *here, most=most)

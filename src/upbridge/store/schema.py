@@ -255,6 +255,7 @@ changes = Table(
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     _at("hinted_at", nullable=False, now=True),
     _at("due_at", nullable=False, now=True),
+    _at("told_at"),
     Index("changes_next_idx", "shop_id", "source", "priority", "due_at", "seq"),
 )
 
@@ -269,6 +270,8 @@ first_looks = Table(
     _at("looked_at", nullable=False, kept=Kept(days=30)),
     Column("told", Boolean, nullable=False),
 )
+
+_OF_ORDERS = text("kind = 'order'")
 
 #: What has to be delivered: the newest body per target and key, sealed. A row goes when it was delivered.
 documents = Table(
@@ -298,9 +301,15 @@ documents = Table(
         "seq",
         postgresql_where=text("state IN ('waiting', 'sending')"),
     ),
+    Index(
+        "documents_begin_idx",
+        "shop_id",
+        "target",
+        "parent",
+        postgresql_ops={"parent": "text_pattern_ops"},
+        postgresql_where=_OF_ORDERS,
+    ),
 )
-
-_OF_ORDERS = text("kind = 'order'")
 
 #: Which object at a target is which entity, and the hash of what was last delivered. `created_keys`: parts that
 #: were created under it; `attempt…`: the request to create it whose answer is not known; `metadata` is for people,

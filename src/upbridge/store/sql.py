@@ -28,6 +28,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -162,3 +163,18 @@ def beginning(
     order = UnaryExpression(column, modifier=custom_op("USING ~<~")) if indexed else column
     query = select(column.label("found")).where(*where, column.like(f"{literally(words)}%"))
     return query.order_by(order).limit(most)
+
+
+def beginning_in(
+    place: ColumnElement[str],
+    places: Collection[str],
+    column: ColumnElement[str],
+    words: str,
+    *where: ColumnElement[bool],
+    most: int,
+) -> Select[str]:
+    """The first *most* values of *column* that begin with *words* in each of *places*, where an index on
+    `text_pattern_ops` has *place* before *column*: of each no more is read."""
+    each = func.unnest(literal(list(places), ARRAY(Text))).table_valued("place").render_derived(name="each")
+    of_one = beginning(column, words, *where, place == each.c.place, most=most, indexed=True).lateral("of_one")
+    return select(of_one.c.found).select_from(each.join(of_one, true()))

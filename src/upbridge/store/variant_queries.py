@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, and_, any_, case, distinct, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Text, and_, any_, case, distinct, false, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,13 +83,15 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     a part of their title, which may be typed without its accents."""
     code = code_key(words)
     number = digits(words, longest=_LONGEST_ID)
-    named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
+    coded = false() if code is None else table.c.code_key == code
+    measured = false() if code is None else table.c.ean_key == code
+    named = or_(coded, table.c.key == words, table.c.product_id == number)
     # Twice as many: some of them may be named as well, fewer than *most* if others are shown at all. As an array,
     # so that each condition is looked up in an index of its own.
     of_title = table.c.key == any_(func.array(titled(shop_id, words, most=2 * most).scalar_subquery()))
     query = (
         select(table.c.product_id, table.c.code, table.c.title)
-        .where(table.c.shop_id == shop_id, or_(named, table.c.ean_key == code, of_title))
+        .where(table.c.shop_id == shop_id, or_(named, measured, of_title))
         .order_by(named.is_(true()).desc(), table.c.title_sorted, table.c.code, table.c.key)
         .limit(most)
     )

@@ -98,7 +98,7 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Co
             query.subquery().select()
             for query in (
                 link_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
-                document_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
+                document_queries.keys_beginning(shop_id, targets, wanted, most=most),
                 problem_queries.keys_beginning(shop_id, kind, wanted, most=most),
                 change_queries.keys_beginning(shop_id, PLATFORM, Kind.ORDER, wanted, most=most),
                 numbers_beginning(shop_id, wanted, most=most),
@@ -202,6 +202,7 @@ async def _to_be_sent(
             body=_shown(one.body, open_body),
         )
         for one in waiting
+        if one.state != documents.UNWANTED
     ]
 
 
