@@ -1,7 +1,8 @@
 """Every change of a shop goes through here: the data, its time, its old versions, and the announcement."""
 
+import copy
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json, moment
@@ -10,6 +11,8 @@ from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, WORKING
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.shop_facts import Choice, Status, renamed
 from upbridge_sandbox.state import State
+
+_MINUTE = timedelta(minutes=1)
 
 
 class Announces(Protocol):
@@ -28,12 +31,14 @@ class Changes:
 
     def edit_product(self, shop: Shop, product: Json, variant: Json | None, values: dict[str, Any]) -> None:
         """Change fields of a product or of one of its variants."""
+        self._keep_before(shop, product)
         (product if variant is None else variant).update(values)
         product["variants_stock"] = sum(item["stock"] or 0 for item in product["variants"])
         self._product_changed(shop, product)
 
     def price_product(self, shop: Shop, product: Json, percent: int) -> None:
         """Raise or lower all prices of a product and of its variants by *percent*."""
+        self._keep_before(shop, product)
         for source in (product, *product["variants"]):
             for row in source["prices"]:
                 for entry in row["pricelists"]:
@@ -44,6 +49,7 @@ class Changes:
 
     def rename_product(self, shop: Shop, product: Json, language: str, title: str) -> None:
         """Change a product's title in one language."""
+        self._keep_before(shop, product)
         for text in product["descriptions"]:
             if text["language"] == language:
                 text["title"] = title
@@ -75,6 +81,18 @@ class Changes:
             self.announcer.announce(shop, "Products.delete", key, body, array="variants")
         body = {"product_id": product["product_id"], "code": product["code"], "deletion_time": now}
         self.announcer.announce(shop, "Products.delete", str(product["product_id"]), body)
+
+    def _keep_before(self, shop: Shop, product: Json) -> None:
+        self._may_show(shop, str(product["product_id"]), product)
+
+    def _may_show(self, shop: Shop, key: str, before: Json) -> None:
+        """The next look at what changes now may show it as it was *before*, if that is older than a minute: what
+        is younger cannot be told from the newest."""
+        changed = datetime.fromisoformat(before["last_update_time"])
+        if self.state.now() - changed > _MINUTE and shop.faults.happens(
+            "stale", self.state.rng.of(f"stale-{shop.name}")
+        ):
+            shop.before[key] = copy.deepcopy(before)
 
     def _product_changed(self, shop: Shop, product: Json) -> None:
         product["last_update_time"] = moment(self.state.now())
@@ -156,6 +174,9 @@ class Changes:
         self._order_changed(shop, order)
 
     def _order_changed(self, shop: Shop, order: Json) -> None:
+        versions = shop.versions.get(order["order_number"], [])
+        if versions and versions[-1]["uuid"] == order["uuid"]:
+            self._may_show(shop, order["order_number"], versions[-1])
         shop.touch_order(order, self.state.now())
         self._announce_order(shop, "update", order, "last_update_time")
 

@@ -41,8 +41,8 @@ class Switches:
         """Raise ValueError if a value says nothing that can be done."""
 
     def happens(self, kind: str, rng: random.Random) -> bool:
-        """Whether *kind* (error, cut, move, lag) happens now: `*_next` counts down and comes first, else it is as
-        likely as `*_share` says."""
+        """Whether *kind* (error, cut, move, lag, stale) happens now: `*_next` counts down and comes first, else it
+        is as likely as `*_share` says."""
         if (left := getattr(self, f"{kind}_next", 0)) > 0:
             setattr(self, f"{kind}_next", left - 1)
             return True
@@ -77,6 +77,7 @@ class Faults(Switches):
     garble_share: float = _switch(
         0.0, "part of the answers that are damaged: cut, changed, nested without end, of other types"
     )
+    garble_seed: int = _switch(0, "which answers are damaged, and how; with the same number the same ones again")
     busy_next: int = _switch(0, "so many calls get a 429")
     retry_after: int = _switch(2, "seconds that the 429 asks for")
     refuse: list[str] = field(default_factory=list, metadata={"says": "ids that are refused"})
@@ -117,6 +118,11 @@ class ShopFaults(ListFaults):
 
     lag_share: float = _switch(0.0, "part of the announced changes that the next look at the entity does not show")
     lag_next: int = _switch(0, "so many announced changes are not there yet at the next look")
+    stale_share: float = _switch(
+        0.0,
+        "part of the announced changes of which the next look shows the version before, if older than a minute",
+    )
+    stale_next: int = _switch(0, "so many announced changes of which the next look shows the version before")
     put_shapes: bool = _switch(off=False, says="PUT /orders answers in its four shapes in turn")
     no_deleted_lists: bool = _switch(off=False, says="the API does not know deleted_yn, like an older one")
 

@@ -138,6 +138,8 @@ class Shop:
     faults: ShopFaults = field(default_factory=ShopFaults)
     unseen: set[str] = field(default_factory=set)
     """Order numbers and product ids whose last change the next look does not show."""
+    before: dict[str, Json] = field(default_factory=dict)
+    """What the next look at these shows instead: the version before their last change."""
     puts: int = 0
     """How often orders were changed by the API."""
     facts: ShopFacts = field(default_factory=ShopFacts)
@@ -195,11 +197,19 @@ class Shop:
         """Remember how an order looks now: a copy in a target may rightly be older than the newest state."""
         self.versions.setdefault(order["order_number"], []).append(copy.deepcopy(order))
 
-    def unseen_once(self, key: str) -> bool:
-        """Whether this look at an entity comes too soon; the next one does not."""
-        lagging = key in self.unseen
-        self.unseen.discard(key)
-        return lagging
+    def look(self, key: str, entity: Json | None) -> Json | None:
+        """*entity* as this look at it by its id or number shows it: if it comes too soon, as it was before, or not
+        at all. The next one does not."""
+        before = self.before.pop(key, None)
+        if key in self.unseen:
+            self.unseen.discard(key)
+            return None
+        return before if before is not None and entity is not None else entity
+
+    def looks(self, found: dict[str, Json]) -> list[Json]:
+        """The same of several, by their ids or numbers."""
+        shown = (self.look(key, entity) for key, entity in found.items())
+        return [one for one in shown if one is not None]
 
     def as_json(self) -> dict[str, Any]:
         """The shop as the control API lists it; without its secrets."""

@@ -108,6 +108,7 @@ class State:
             shop.webhook_faults.clear()
             shop.faults.clear()
             shop.unseen.clear()
+            shop.before.clear()
             shop.refuse_puts.clear()
 
     def as_json(self) -> dict[str, Any]:

@@ -26,6 +26,8 @@ _COME_AGAIN = 503
 _SHARE = 0.4
 _CHANGES = 15
 """Changes in the simulated shop for each second of damaged answers."""
+#: So far apart are the seeds of the changes of two seeds.
+_FAR = 1_000_000
 
 
 async def places(here: Testbed, scale: Scale) -> Places:
@@ -93,18 +95,16 @@ async def fuzzed(kind: str, here: Testbed, scale: Scale, seed: int) -> Verdict:
     return Verdict(FUZZ[kind], cells, broken, too_slow(found, calm))
 
 
-async def damaged_answers(here: Testbed, scale: Scale, _seed: int) -> Verdict:
+async def damaged_answers(here: Testbed, scale: Scale, seed: int) -> Verdict:
     """Every system answers nonsense now and then while the genuine shop changes; afterwards all is there."""
     tracebacks, before = here.tracebacks(), here.usage()
     for system in ("upgates", "upp", "uphance"):
-        await here.control("PUT", f"/faults/{system}", {"garble_share": _SHARE})
+        await here.control("PUT", f"/faults/{system}", {"garble_share": _SHARE, "garble_seed": seed})
     changed = 0
     try:
         for _ in range(max(int(scale.seconds), 1)):
-            done = await here.control(
-                "POST", f"/shops/{VICTIM}/mutate", {"changes": _CHANGES, "seed": changed + 1}
-            )
-            changed += done["changes"]
+            wanted = {"changes": _CHANGES, "seed": seed * _FAR + changed}
+            changed += (await here.control("POST", f"/shops/{VICTIM}/mutate", wanted))["changes"]
             await asyncio.sleep(1)
     finally:
         await here.control("DELETE", "/faults")

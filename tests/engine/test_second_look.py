@@ -105,6 +105,26 @@ async def test_the_version_before_the_one_that_was_announced_is_asked_for_once_m
 
 
 @pytest.mark.situation("after.old")
+@pytest.mark.parametrize("heard", ["before", "between"])
+async def test_an_old_version_that_is_news_to_us_is_asked_for_once_more_too(machine: Engine, heard: str) -> None:
+    def of(stock: int, minutes: float) -> dict[str, Any]:
+        changed_at = machine.watch() - timedelta(minutes=minutes)
+        return raw_product(product_id=7, stock=stock, last_update_time=changed_at.isoformat())
+
+    await sold(machine, of(4, 90))
+    missed = of(6, 30)
+    if heard == "between":  # it was to be read already when the webhook came
+        await machine.hint(Kind.PRODUCT, "7", origin=Origin.SCHEDULE, now=machine.watch() - timedelta(minutes=30))
+    newest = of(9, 0)
+    await sold(machine, missed)
+    assert await at_the_target(machine) == {"p-7": 6}
+
+    machine.upgates.products[7] = newest
+    await look(machine)
+    assert await at_the_target(machine) == {"p-7": 9}
+
+
+@pytest.mark.situation("after.old")
 async def test_what_changed_just_now_and_brought_nothing_new_is_not_asked_for_again(machine: Engine) -> None:
     machine.upgates.order("A", last_update_time=machine.watch().isoformat())
     for _ in range(2):

@@ -295,10 +295,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             " within these minutes are one, and one that fails is none",
         ),
         "after.old": Row(
-            "one came as it was before: nothing is missing, and nothing is new",
+            "one came as it was before, known to us or not, and nothing is missing",
             "Orders.update, Products.update",
-            "what came is delivered; if it says that it changed last before the webhook came, it is asked for "
-            "once more, two minutes later. What is older still then is found by the next safety net",
+            "what came is delivered; if it says that it changed last more than a minute before the newest webhook"
+            " came, it is asked for once more, two minutes later. What is older still then, or a minute younger,"
+            " is found by the next safety net",
         ),
         "after.part": Row(
             "a product came with a part: without some or all of its variants",

@@ -56,10 +56,10 @@ class System:
         faulty = Faulty(app, faults=Faults(**faults), rng=Random(1), sleep=self.sleep)
         self.recorded = Recorded(faulty, system="upp", call_log=self.call_log, caller=lambda _call: "one")
 
-    async def work(self, call: Call) -> dict[str, int]:
+    async def work(self, call: Call) -> dict[str, bool]:
         self.carried_out += 1
         self.parallel.append(call.in_flight)
-        return {"done": self.carried_out}
+        return {"done": True}
 
     async def sleep(self, _seconds: float) -> None:
         await self.slow.wait()
@@ -119,6 +119,22 @@ async def test_an_answer_that_trickles_sends_white_space_until_its_caller_hangs_
     assert system.carried_out == 0
     assert system.statuses == [("GET ?", 200)]
     assert system.recorded.in_flight["one"] == 0
+
+
+async def test_the_same_answers_are_damaged_alike_in_any_order_of_calls() -> None:
+    async def damaged(seed: int, *methods: str) -> dict[str, list[bytes]]:
+        system, found = System(garble_share=0.5, garble_seed=seed), dict[str, list[bytes]]()
+        for method in methods:
+            client = Client(system.recorded)
+            await client(method)
+            found.setdefault(method, []).append(client.sent[-1]["body"])
+        return found
+
+    one = await damaged(7, *["GET"] * 9, *["POST"] * 9)
+
+    assert await damaged(7, *["POST", "GET"] * 9) == one
+    assert await damaged(8, *["POST", "GET"] * 9) != one
+    assert len(set(one["GET"])) > 1
 
 
 async def test_a_lost_answer_is_lost_after_the_write() -> None:

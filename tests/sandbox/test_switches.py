@@ -83,6 +83,26 @@ async def test_a_change_is_not_there_yet_at_the_first_look(box: Sandbox, api: Ca
     assert looks == [0, 1, 1]
 
 
+async def test_a_change_is_shown_as_it_was_before_at_the_first_look(box: Sandbox, api: Caller) -> None:
+    number = await _first(box)
+    [product] = (await api("GET", "/products?page=1&current_page_items=1")).json()["products"]
+    order, goods = f"/orders/{number}", f"/products?product_ids={product['product_id']}"
+    await box.control("PUT", "/shops/demo/faults", {"stale_next": 2})
+    await box.control("PUT", f"/shops/demo{order}", {"internal_note": "nová"})
+    await box.control("PUT", f"/shops/demo/products/{product['product_id']}", {"code": "NEW-1"})
+
+    async def shown(path: str, array: str, name: str) -> list[Any]:
+        return [(await api("GET", path)).json()[array][0][name] for _ in range(3)]
+
+    notes = await shown(order, "orders", "internal_note")
+    assert notes[0] != "nová"
+    assert notes[1:] == ["nová", "nová"]
+    assert await shown(goods, "products", "code") == [product["code"], "NEW-1", "NEW-1"]
+    await box.control("PUT", "/shops/demo/faults", {"stale_next": 1})
+    await box.control("PUT", f"/shops/demo{order}", {"internal_note": "novější"})
+    assert await shown(order, "orders", "internal_note") == ["novější"] * 3, "the one before is no minute old"
+
+
 async def test_deleted_orders_are_a_list_of_their_own_and_come_back(box: Sandbox, api: Caller) -> None:
     number = await _first(box)
     await box.control("DELETE", f"/shops/demo/orders/{number}")

@@ -90,6 +90,14 @@ def lag(days: Days, chance: Random) -> Begun:
     return Begun("changes are not there yet", chance.randrange(1, 5), lambda: faults.set({"lag_share": 0.0}))
 
 
+def stale(days: Days, chance: Random) -> Begun:
+    """What was just announced is shown as it was before."""
+    faults = days.testbed.origin.faults
+    faults.set({"stale_share": 0.5})
+    steps = chance.randrange(1, 5)
+    return Begun("changes are shown as they were before", steps, lambda: faults.set({"stale_share": 0.0}))
+
+
 def broken(days: Days, chance: Random) -> Begun:
     """One page or one entity cannot be read."""
     origin, how, page = days.testbed.origin, chance.choice(HOW), chance.choice((1, 2, 3))
@@ -150,6 +158,7 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "kill": kill,
     "moving": moving,
     "lag": lag,
+    "stale": stale,
     "broken": broken,
     "put_shapes": put_shapes,
     "restored": restored,

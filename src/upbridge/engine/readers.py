@@ -148,7 +148,7 @@ class EntityReaders:
             weighed, settled = await plan(tx, read)
             await changes.done(tx, shop.id, PLATFORM, chunk)
             await look_again(tx, shop, weighed.read, settled, now=now)
-            behind = second_look.behind(chunk, weighed.read, settled.news, now=now, lag=self.planning.lag)
+            behind = second_look.behind(chunk, weighed.read, now=now, lag=self.planning.lag)
             await look_later(tx, shop, replace(weighed, again={**behind, **weighed.again}), purpose, now=now)
             return settled.news
 

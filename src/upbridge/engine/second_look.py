@@ -9,7 +9,7 @@ So until a second look, minutes later (`lag_of`), agrees, everything stays as it
 copy. What was announced and was never there has longer to appear. The first looks are rows
 (`store.first_looks`): a second look survives a restart.
 
-An answer may also be whole and old. What a webhook announced and what has not changed since long before is the
+An answer may also be whole and old. What says that it changed last long before the newest webhook came is the
 version before, for all we can tell: it is delivered, and asked for once more (`behind`).
 
 A deletion that the shop announced is believed at the first look that agrees; if the thing is still there, the API
@@ -29,7 +29,7 @@ from upbridge.domain.sku import code_key
 from upbridge.domain.variant_key import is_product
 from upbridge.engine.planner import ReadBatch
 from upbridge.store import first_looks, link_queries, orders, variants
-from upbridge.store.changes import Change, Origin
+from upbridge.store.changes import Change
 from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
@@ -162,23 +162,20 @@ async def weigh(
     return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again, copy.keys())
 
 
-def behind(
-    chunk: Collection[Change], read: ReadBatch, news: Collection[str], *, now: datetime, lag: timedelta
-) -> dict[str, datetime]:
+def behind(chunk: Collection[Change], read: ReadBatch, *, now: datetime, lag: timedelta) -> dict[str, datetime]:
     """The entities of *read*, by key, that may be the version before the one that a webhook announced, with when
     they are to be read once more.
 
-    That is so of one that brought no *news* and says that it changed last before the webhook came. Some changes
-    move no date, so the second look is the last.
+    That is so of one that says that it changed last before the newest webhook came, also if it is new to us: we
+    may have missed more than one version. Some changes move no date, so the second look is the last.
     """
     changed = {entity.key: entity.updated_at for entity in read.entities}
     return {
         change.key: now + lag
         for change in chunk
-        if change.origin is Origin.WEBHOOK
-        and change.key not in news
+        if change.told_at is not None
         and (at := changed.get(change.key)) is not None
-        and change.hinted_at - at > _ON_ITS_WAY
+        and change.told_at - at > _ON_ITS_WAY
     }
 
 

@@ -136,6 +136,8 @@ class Change:
     hinted_at: datetime
     due: bool = True
     """Else it only fills a call that is made anyway."""
+    told_at: datetime | None = None
+    """When its source last announced it itself; None if it did not."""
 
     @property
     def announced(self) -> bool:
@@ -189,6 +191,7 @@ def marking(rows: Select[Any]) -> Insert:
         ["shop_id", "source", "kind", "key", "origin", "priority", "hinted_at", "due_at"], rows
     )
     sooner = func.least(table.c.due_at, fresh.excluded.due_at)
+    told = fresh.excluded.origin == constant(Origin.WEBHOOK)
     return fresh.on_conflict_do_update(
         constraint=table.primary_key,
         set_={
@@ -197,6 +200,7 @@ def marking(rows: Select[Any]) -> Insert:
             "origin": case(
                 (fresh.excluded.origin == constant(Origin.DELETION), fresh.excluded.origin), else_=table.c.origin
             ),
+            "told_at": case((told, fresh.excluded.hinted_at), else_=table.c.told_at),
             "due_at": case((table.c.attempts == literal_column("0"), sooner), else_=table.c.due_at),
         },
     )
@@ -250,7 +254,8 @@ async def claim(
               WHERE purpose < :below AND first.due_at <= :now ORDER BY purpose LIMIT 1
             )
             SELECT c.* FROM urgent CROSS JOIN LATERAL (
-              SELECT kind, key, seq, origin, priority, attempts, hinted_at, due_at FROM changes
+              SELECT kind, key, seq, origin, priority, attempts, hinted_at, due_at,
+                COALESCE(told_at, CASE WHEN origin = 'webhook' THEN hinted_at END) AS told_at FROM changes
               WHERE shop_id = :shop_id AND source = :source AND priority = urgent.purpose
                 AND (attempts = 0 OR due_at <= :now)
               ORDER BY due_at, seq LIMIT :limit
@@ -276,6 +281,7 @@ async def claim(
             attempts=row.attempts,
             hinted_at=row.hinted_at,
             due=row.due_at <= now,
+            told_at=row.told_at,
         )
         for row in rows
     ]
@@ -317,7 +323,7 @@ async def answered(
             WITH locked AS (
               SELECT c.key FROM changes c
               WHERE c.shop_id = :shop_id AND c.source = :source AND c.kind = :kind AND c.key = ANY (:keys)
-                AND c.origin = 'schedule' AND c.attempts = 0 AND c.hinted_at <= :asked_at
+                AND c.origin = 'schedule' AND c.told_at IS NULL AND c.attempts = 0 AND c.hinted_at <= :asked_at
               ORDER BY c.key FOR UPDATE
             )
             DELETE FROM changes c USING locked l

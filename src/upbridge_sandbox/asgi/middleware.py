@@ -113,6 +113,7 @@ class Faulty:
         self.rng = rng
         self.busy = busy
         self.sleep = sleep
+        self.asked: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one call on, or fail in the way that was asked for. Raises `ConnectionCut`."""
@@ -132,9 +133,9 @@ class Faulty:
             answer: Response = JSONResponse({"error": "Internal Server Error"}, self.faults.error_status)
         elif self.busy is not None and self._strikes("busy", call):
             answer = self.busy(call, self.faults.retry_after)
-        elif self._strikes("garble", call):
+        elif (chance := self._damage(call)) is not None:
             whole = await self._answer(call, receive)
-            answer = Response(garbled(bytes(whole.body), self.rng), whole.status_code, media_type=_JSON)
+            answer = Response(garbled(bytes(whole.body), chance), whole.status_code, media_type=_JSON)
         else:
             answer = await self._spoiled(await self._answer(call, receive), call, receive)
         await answer(scope, receive, send)
@@ -188,6 +189,17 @@ class Faulty:
 
     def _strikes(self, kind: str, call: Call) -> bool:
         return self.faults.strikes(kind, call.path, self.rng)
+
+    def _damage(self, call: Call) -> random.Random | None:
+        """By what chance the answer of *call* is damaged; None if it stays whole. It follows from a seed, and from
+        how often the same was called since answers are damaged: calls may come in any order."""
+        if not self.faults.garble_share:
+            self.asked.clear()
+            return None
+        name = f"{call.method} {call.path}"
+        self.asked[name] += 1
+        chance = random.Random(f"{self.faults.garble_seed}/{name}/{self.asked[name]}")  # noqa: S311
+        return chance if self.faults.strikes("garble", call.path, chance) else None
 
     async def _linger(self, seconds: float, call: Call, receive: Receive) -> None:
         """Be slow. A caller that hangs up meanwhile is in flight no more; what it asked for is still done."""

@@ -49,9 +49,8 @@ class Orders:
 
     async def one(self, call: Call, shop: Shop) -> Json:
         """The envelope of the list with one order or none."""
-        order = shop.orders.get(call.path_params["order_number"])
-        if order is not None and shop.unseen_once(order["order_number"]):
-            order = None
+        number = call.path_params["order_number"]
+        order = shop.look(number, shop.orders.get(number))
         return page([] if order is None else [order], Filters(call), key="orders", size=ORDERS_A_PAGE)
 
     async def history(self, call: Call, shop: Shop) -> Json:
@@ -159,9 +158,8 @@ def _chosen(shop: Shop, filters: Filters) -> list[Json]:
     if filters.yes("deleted_yn") and not shop.faults.no_deleted_lists:
         orders = {number: {**order, "deleted_yn": True} for number, order in shop.deleted_orders.items()}
     if (numbers := filters.several("order_numbers")) is not None:
-        orders = {
-            number: orders[number] for number in orders if number in numbers and not shop.unseen_once(number)
-        }
+        asked = shop.looks({number: orders[number] for number in orders if number in numbers})
+        orders = {order["order_number"]: order for order in asked}
     if (first := filters.time("creation_time_from")) is not None:
         tests.append(lambda order: datetime.fromisoformat(order["creation_time"]) >= first)
     if (last := filters.time("creation_time_to")) is not None:

@@ -142,11 +142,8 @@ def _chosen(shop: Shop, filters: Filters) -> list[Json]:
     """The products that pass all filters of the call."""
     products, tests = shop.goods.products, list[Callable[[Json], bool]]()
     if (ids := filters.several("product_ids")) is not None:
-        products = {
-            number: product
-            for number, product in products.items()
-            if str(number) in ids and not shop.unseen_once(str(number))
-        }
+        asked = {str(number): product for number, product in products.items() if str(number) in ids}
+        products = {product["product_id"]: product for product in shop.looks(asked)}
     if (since := filters.time("last_update_time_from")) is not None:
         tests.append(lambda product: datetime.fromisoformat(product["last_update_time"]) >= since)
     if flags := {name: yes for name in ("active_yn", "archived_yn") if (yes := filters.yes(name)) is not None}:
