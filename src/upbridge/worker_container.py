@@ -21,6 +21,7 @@ from upbridge.engine.imports import Imports
 from upbridge.engine.list_pages import ListPages
 from upbridge.engine.puller import Puller
 from upbridge.engine.pusher import Pusher
+from upbridge.engine.read_ahead import ReadAhead
 from upbridge.engine.readers import EntityReaders, Readers, readers_of_platform
 from upbridge.engine.scheduler import Scheduler
 from upbridge.engine.second_look import lag_of
@@ -140,7 +141,10 @@ class WorkerContainer:
         """Which kind of change is read by what."""
         together = timedelta(seconds=self.settings.coalesce_seconds)
         planning = Planning(self.cipher, self.connected, self._lag, together)
-        reading = (self.engine, self.clock, self.wake, self.shop_apis, self.connected, self.names, planning)
+        reading = (
+            *(self.engine, self.clock, self.wake, self.shop_apis, self.connected, self.names, planning),
+            self.read_ahead,
+        )
         maintenance = ShopMaintenance(
             self.engine,
             self.clock,
@@ -155,6 +159,11 @@ class WorkerContainer:
         return Readers(self.connected, self.wake, platform)
 
     @cached_property
+    def read_ahead(self) -> ReadAhead:
+        """The pages that were asked for before their turn."""
+        return ReadAhead()
+
+    @cached_property
     def puller(self) -> Puller:
         """The first half of every flow."""
         return Puller(
@@ -165,6 +174,7 @@ class WorkerContainer:
             self.ledger,
             self.connected,
             self.readers,
+            self.read_ahead,
             self.logins,
             self.settings.coalesce_seconds,
         )

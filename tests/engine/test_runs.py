@@ -239,7 +239,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-async def test_a_kill_in_any_page_repeats_that_page_only(
+async def test_a_kill_in_any_page_repeats_that_and_the_next_at_most(
     machine: Engine, monkeypatch: pytest.MonkeyPatch, step: str, number: int
 ) -> None:
     machine.upgates.page_size = 10
@@ -266,7 +266,7 @@ async def test_a_kill_in_any_page_repeats_that_page_only(
     assert (run.state, run.done, run.total) == (RunState.DONE, 35, 35)
     asked = pages_asked(machine)
     assert sorted(set(asked)) == ["1", "2", "3", "4"]
-    assert len(asked) == 9
+    assert len(asked) in {9, 10}
     assert set(machine.target.times().values()) == {1}
     assert len(machine.target.times()) == 35
 

@@ -12,7 +12,7 @@ from tests.project.documents import TOP
 #: Our own names that a test replaces all the same: the place, and why nothing better is at hand.
 PATCHED: Mapping[str, str] = {
     "tests/cli/conftest.py:program": "the program would log through the handlers of the tests' own process",
-    "tests/engine/test_runs.py:test_a_kill_in_any_page_repeats_that_page_only": "one page after the other",
+    "tests/engine/test_runs.py:test_a_kill_in_any_page_repeats_that_and_the_next_at_most": "page after page",
     "tests/webhooks/conftest.py:unhurried": "how long a commit takes is no question of these tests",
 }
 

@@ -1,6 +1,6 @@
 """What an answer of the shop's API says: what was read, what is broken, what is missing or deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
@@ -8,14 +8,16 @@ from upbridge.engine.planner import BadEntity, ReadBatch
 from upbridge.systems.platform import Page
 
 
-def read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> ReadBatch:
-    """What *page* answers. What was *asked* for and is neither read nor broken is missing.
+def read_of(
+    kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = (), but: Collection[str] = ()
+) -> ReadBatch:
+    """What *page* answers, *but* for these keys. What was *asked* for and is neither read nor broken is missing.
 
     docs/vendors/upgates.md#what-is-not-listed
     """
-    broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
+    broken = [BadEntity(bad.key, bad.reason) for bad in page.broken if bad.key not in but]
     deleted = deleted_in(page)
-    entities = [entity for entity in page.items if entity.key not in deleted]
+    entities = [entity for entity in page.items if entity.key not in deleted and entity.key not in but]
     known = {entity.key for entity in entities} | {bad.key for bad in broken}
     # An entity so broken that it does not say which one it is could be any of those that seem to be missing.
     anonymous = any(bad.key not in set(asked) for bad in broken) if asked else False

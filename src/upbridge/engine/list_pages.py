@@ -1,9 +1,10 @@
 """How a run through a list is read, page by page, and what follows when it has ended."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any, TypeAlias
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -26,6 +27,7 @@ from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, report_missed
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
+from upbridge.engine.read_ahead import Answered, ReadAhead
 from upbridge.engine.runs import AnyWalk, count_page, walk_of
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.engine.unknown_names import UnknownNames
@@ -39,6 +41,8 @@ from upbridge.systems.platform import Page, ShopApi
 
 log = structlog.get_logger(__name__)
 
+Asking: TypeAlias = Coroutine[Any, Any, Page[Product]]
+
 
 @dataclass(frozen=True, slots=True)
 class ListPages:
@@ -51,6 +55,7 @@ class ListPages:
     connected: ConnectedSystems
     names: UnknownNames
     planning: Planning
+    ahead: ReadAhead
 
     async def read_orders_page(self, shop: Shop, chunk: list[Change]) -> None:
         """One page of the list of orders."""
@@ -67,9 +72,9 @@ class ListPages:
         if found is None:
             return
         run, walk = found
-        client, asked_at = await self.shop_apis.of(shop), self.clock()
+        client = await self.shop_apis.of(shop)
         try:
-            page, targets = await self._ask(shop, client, run, walk, change.purpose)
+            asked, targets = await self._ask(shop, client, run, walk, change.purpose)
         except (Unreachable, Rejected) as error:
             if not goes_round(walk, change, error):
                 raise
@@ -77,12 +82,14 @@ class ListPages:
             if not walk.isolating:
                 raise
             return
-        informed = await self.names.informed(shop, page.items, targets or {})
-        shop, targets = informed, targets if informed is shop else None
-        read = read_of(run.kind, page)
+        page, before = asked.page, shop
+        shop = await self.names.informed(shop, page.items, targets or {})
+        read = read_of(run.kind, page, but=asked.newer)
         read, moved = await with_former_numbers(self.engine, shop, client, read, purpose=change.purpose)
-        feeds = await self.planning.feeds_of(shop, targets)
-        now, told = self.clock(), {*moved, *deleted_in(page)}
+        feeds = await self.planning.feeds_of(shop, targets if shop is before else None)
+        now, told, onwards = self.clock(), {*moved, *deleted_in(page)}, walk.read(answer_of(page))
+        ask = partial(ask_products, client, run, purpose=change.purpose)
+        self._ask_ahead(shop, run, onwards, ask, sure=bool(feeds) and shop is before)
         plan = partial(self.planning.plan, shop, feeds, told=told, priority=int(change.purpose), now=now)
 
         async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
@@ -95,32 +102,50 @@ class ListPages:
                 before.update(weighed.known)
             await changes.done(tx, shop.id, PLATFORM, [change])
             keys = [entity.key for entity in read.entities]
-            await changes.answered(tx, shop.id, PLATFORM, KINDS[run.kind], keys, asked_at=asked_at)
+            await changes.answered(tx, shop.id, PLATFORM, KINDS[run.kind], keys, asked_at=asked.at)
             await look_again(tx, shop, weighed.read, settled, now=now)
             await look_later(tx, shop, weighed, change.purpose, now=now)
-            onwards = walk.read(answer_of(page))
             missed = len(news - before - await _announced(tx, shop, read.kind, news))
             if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
                 await self._end(tx, shop, run, onwards, now=now)
             return news
 
         news = await stored(self.engine, read, plan, settle)
+        self.ahead.of(shop.id).was_read(read)
         if change.purpose is not Purpose.IMPORT:  # the sweep finds what pages of an import bring, some together
             await wake_targets(self.wake, shop, feeds, news)
 
     async def _ask(
         self, shop: Shop, client: ShopApi, run: Run, walk: AnyWalk, purpose: Purpose
-    ) -> tuple[Page[Order] | Page[Product], Mapping[str, ConnectionRow] | None]:
+    ) -> tuple[Answered[Order] | Answered[Product], Mapping[str, ConnectionRow] | None]:
         """The page that *walk* asks for; of products also the systems that the shop feeds, as they stand behind
         the last call."""
+        now = self.clock()
         if not isinstance(walk, PlaceWalk):
-            return await ask_orders(client, walk, purpose=purpose), None
-        page = await ask_products(client, run, walk, purpose=purpose)
-        targets = await self.connected.target_connections(shop)
-        shown = await with_shown_parameters(self.connected.systems, shop, client, page, targets, purpose=purpose)
-        if shown is not page:
-            targets = await self.connected.target_connections(shop)
-        return shown, targets
+            return Answered(now, await ask_orders(client, walk, purpose=purpose)), None
+        early = await self.ahead.of(shop.id).take(shop, run.id, walk)
+        asked = early or Answered(now, await ask_products(client, run, walk, purpose=purpose))
+        targets, systems = await self.connected.target_connections(shop), self.connected.systems
+        page = await with_shown_parameters(systems, shop, client, asked.page, targets, purpose=purpose)
+        if page is not asked.page:
+            asked, targets = replace(asked, page=page), await self.connected.target_connections(shop)
+        return asked, targets
+
+    def _ask_ahead(
+        self, shop: Shop, run: Run, walk: AnyWalk, ask: Callable[[PlaceWalk], Asking], *, sure: bool
+    ) -> None:
+        """Ask for the page that a first import wants next, while this one is stored. *sure*: that the shop feeds
+        something, and that its facts are those with which pages are asked for."""
+        if not sure or run.purpose is not RunPurpose.IMPORT or not isinstance(walk, PlaceWalk) or walk.ended:
+            return
+
+        async def if_wanted(walk: PlaceWalk) -> Page[Product] | None:
+            async with reading(self.engine) as plain:
+                active = await shops.active_since(plain, shop.id) is not None
+                now = await get_run(plain, run.id)
+            return await ask(walk) if active and now is not None and now.state is RunState.RUNNING else None
+
+        self.ahead.of(shop.id).ask(shop, run.id, walk, partial(if_wanted, walk), now=self.clock())
 
     async def _under_way(self, shop: Shop, change: Change) -> tuple[Run, AnyWalk] | None:
         """The run that wants this page now, and its walk; None if it is paused, over or gone."""

@@ -27,6 +27,7 @@ from upbridge.engine.access import Logins
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import no_right
 from upbridge.engine.flows import ENTITY, NEEDED, PAGES, SERVICES, wanted
+from upbridge.engine.read_ahead import ReadAhead, Slice
 from upbridge.engine.readers import Readers
 from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.ledger import Ledger
@@ -69,6 +70,7 @@ class Puller:
     ledger: Ledger
     connected: ConnectedSystems
     readers: Readers
+    read_ahead: ReadAhead
     logins: Logins
     coalesce_seconds: float
 
@@ -77,8 +79,15 @@ class Puller:
 
         *monotonic* tells how long it took, in seconds.
         """
+        if lane.system != self.systems.platform.name:
+            return await self._pull(lane, Slice(), monotonic)
+        async with self.read_ahead.slice(lane.shop_id) as ahead:
+            return await self._pull(lane, ahead, monotonic)
+
+    async def _pull(self, lane: Lane, ahead: Slice, monotonic: Callable[[], float]) -> bool:
         deadline, passage = monotonic() + SLICE_SECONDS, None
-        while monotonic() < deadline:
+        while (in_time := ahead.more and monotonic() < deadline) or ahead.holds:
+            ahead.more = in_time  # later only what was asked for already has its turn
             async with reading(self.engine) as tx:
                 now = self.clock()
                 if passage is None or passage.failed:  # only the worker that has the lane blocks it
@@ -93,6 +102,8 @@ class Puller:
             batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
             if not batch:
                 return False
+            if not in_time and all(change.kind is not Kind.PRODUCTS_PAGE for change in batch):
+                return True
             if await self._gathers(lane, shop, batch):
                 continue
             targets = self.connected.known(rows)

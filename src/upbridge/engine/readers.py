@@ -23,6 +23,7 @@ from upbridge.engine.invented import worth_asking
 from upbridge.engine.list_pages import ListPages
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
+from upbridge.engine.read_ahead import ReadAhead
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.engine.shop_maintenance import ShopMaintenance
 from upbridge.engine.unknown_names import UnknownNames
@@ -54,6 +55,7 @@ class EntityReaders:
     connected: ConnectedSystems
     names: UnknownNames
     planning: Planning
+    ahead: ReadAhead
 
     async def orders(self, shop: Shop, chunk: list[Change]) -> None:
         chunk = await worth_asking(self.engine, shop, Taken.ORDER, chunk, now=self.clock())
@@ -152,7 +154,9 @@ class EntityReaders:
             await look_later(tx, shop, replace(weighed, again={**behind, **weighed.again}), purpose, now=now)
             return settled.news
 
-        await wake_targets(self.wake, shop, feeds, await stored(self.engine, read, plan, settle))
+        news = await stored(self.engine, read, plan, settle)
+        self.ahead.of(shop.id).was_read(read)
+        await wake_targets(self.wake, shop, feeds, news)
 
 
 def readers_of_platform(

@@ -2,7 +2,8 @@
 
 A run has no path of its own: it puts its next page into `changes` and counts it. Which page that is says its walk
 (`domain/walk_by_time.py` for orders, `domain/walk_by_place.py` for products), which is kept in the run. A page is
-counted in the transaction that settles it, so a kill at any point repeats at most the page that was being read.
+counted in the transaction that settles it, so a kill at any point repeats at most the page that was being read,
+and the one that was asked for ahead (`engine/read_ahead.py`).
 
 A run always ends. It is complete if every row was read that was there before and after it. If it is not, nothing
 takes it for more than it was: the next safety net begins where this one began, and an import is made again.
