@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
@@ -47,6 +48,25 @@ async def fill(machine: Engine, *numbers: int) -> None:
 
 async def keys(machine: Engine, state: str) -> list[str]:
     return [key for key, row in (await machine.documents()).items() if row["state"] == state]
+
+
+async def test_a_slice_that_sends_all_there_is_reads_shop_and_connections_once(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77"))
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    event.listen(machine.db.sync_engine, "before_cursor_execute", note)
+    try:
+        assert await machine.push() is False
+    finally:
+        event.remove(machine.db.sync_engine, "before_cursor_execute", note)
+
+    assert await machine.documents() == {}
+    for table in ("shops", "connections", "lanes"):
+        assert sum(f"FROM {table}" in " ".join(one.split()) for one in asked) == 1, table
 
 
 # --- outcomes -----------------------------------------------------------------------------------------------

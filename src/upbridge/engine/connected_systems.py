@@ -41,16 +41,15 @@ class ConnectedSystems:
 
     async def working(self, shop: Shop) -> dict[str, ConnectionRow]:
         """Those of them that work: whom we can call."""
-        rows = await self.target_connections(shop)
-        return {system: row for system, row in rows.items() if row.state is ConnectionState.CONNECTED}
+        return _working(await self.target_connections(shop))
 
-    async def receiver(self, shop: Shop, system: str) -> Receiver | None:
-        """Who takes what is to be delivered to *system*; None if it is not connected.
+    async def receiver(self, shop: Shop, system: str, rows: Mapping[str, ConnectionRow]) -> Receiver | None:
+        """Who takes what is to be delivered to *system*; None if it is not among the shop's connections *rows*.
 
         The shop itself needs no connection of its own, but one from which something flows back to it.
         """
         platform = self.systems.platform.name
-        working = await self.working(shop)
+        working = _working(self.known(rows))
         sources = self.systems.write_backs if system == platform else (system,)
         row = next((working[name] for name in sources if name in working), None)
         if row is None:
@@ -78,3 +77,7 @@ class ConnectedSystems:
             ),
             now=self.tools.clock(),
         )
+
+
+def _working(rows: Mapping[str, ConnectionRow]) -> dict[str, ConnectionRow]:
+    return {system: row for system, row in rows.items() if row.state is ConnectionState.CONNECTED}

@@ -26,8 +26,10 @@ from upbridge.engine.unreadable import make_again
 from upbridge.store import document_queries, order_events, runs
 from upbridge.store import documents as outbox
 from upbridge.store import lanes as lane_rows
+from upbridge.store.connections import connections_of
 from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
+from upbridge.store.session import reading
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 
@@ -63,17 +65,18 @@ class Pusher:
         """
         deadline, goes_on = monotonic() + SLICE_SECONDS, True
         while goes_on and monotonic() < deadline:
-            shop = await self.shops.get(lane.shop_id)
+            shop = await self.shops.read(guard, lane.shop_id)
             if shop.state is not ShopState.ACTIVE:
                 return False
             try:
-                receiver = await self.connected.receiver(shop, lane.system)
+                receiver = await self.connected.receiver(shop, lane.system, await connections_of(guard, shop.id))
             except LoginRefused as error:
                 await self._stop(lane, shop, error)
                 return False
             if receiver is None:
                 return False
-            passage, claimed = await self._claim(lane, shop)
+            passage = await lane_rows.passage(guard, lane, now=self.clock())
+            claimed = await self._take(guard, shop, lane, below=passage.below)
             if not claimed.documents:
                 return bool(claimed.unreadable)
             sending = receiver.target.push(
@@ -92,33 +95,34 @@ class Pusher:
                 await self._stop(lane, shop, error)
                 return False
             finally:
-                async with self.engine.begin() as tx:
-                    await _release_claimed(tx, lane)
+                left = await _release_claimed(self.engine, lane, now=self.clock())
             if passage.failed and passage.below == EVERYTHING:  # else what is less urgent than these stays blocked
                 async with self.engine.begin() as tx:
                     await lane_rows.unblock(tx, lane)
-            goes_on = _goes_on(claimed.documents)
+            goes_on = left and _goes_on(claimed.documents)
         return goes_on
 
-    async def _claim(self, lane: Lane, shop: Shop) -> tuple[lane_rows.Passage, outbox.Claimed]:
-        """What is to be sent next; where nothing is, what a worker that died left behind is cleared away."""
-        async with self.engine.begin() as tx:
-            now = self.clock()
-            passage = await lane_rows.passage(tx, lane, now=now)
-            claimed = await outbox.claim(
-                tx,
-                self.cipher,
-                shop.id,
-                lane.system,
-                limit=BATCH,
-                now=now,
-                below=passage.below,
-                newer_than=await runs.out_of_date_up_to(tx, shop.id, lane.system, now=now),
-            )
-            await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
-            if not claimed.documents:
-                await _release_claimed(tx, lane)
-        return passage, claimed
+    async def _take(self, guard: AsyncConnection, shop: Shop, lane: Lane, *, below: int) -> outbox.Claimed:
+        """What is to be sent next; what cannot be read leaves the outbox and is made again. Where nothing is, what
+        a worker that died left behind is cleared away."""
+        now = self.clock()
+        claimed = await outbox.claim(
+            guard,
+            self.cipher,
+            shop.id,
+            lane.system,
+            limit=BATCH,
+            now=now,
+            below=below,
+            newer_than=await runs.out_of_date_up_to(guard, shop.id, lane.system, now=now),
+        )
+        if claimed.unreadable:
+            async with self.engine.begin() as tx:
+                await outbox.remove(tx, shop.id, lane.system, claimed.unreadable)
+                await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
+        if not claimed.documents:
+            await _release_claimed(self.engine, lane, now=now)
+        return claimed
 
     async def _stop(self, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
         now = self.clock()
@@ -206,12 +210,20 @@ class _LaneLinks(StoredLinks):
         )
 
 
-async def _release_claimed(tx: AsyncConnection, lane: Lane) -> None:
-    """What was not sent waits again, or goes if it is not wanted any more, and with it what a person was to do."""
-    gone = await outbox.release_claims(tx, lane.shop_id, lane.system)
-    for kind in {kind for kind, _ in gone}:
-        keys = [key for one, key in gone if one == kind]
-        await close_entity(tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys)
+async def _release_claimed(engine: AsyncEngine, lane: Lane, *, now: datetime) -> bool:
+    """What was not sent waits again, or goes if it is not wanted any more, and with it what a person was to do;
+    returns whether something is due at *now*."""
+    async with reading(engine) as tx:
+        due, unwanted = await outbox.release_claims(tx, lane.shop_id, lane.system, now=now)
+    if unwanted:
+        async with engine.begin() as tx:
+            gone = await outbox.drop_unwanted(tx, lane.shop_id, lane.system)
+            for kind in {kind for kind, _ in gone}:
+                keys = [key for one, key in gone if one == kind]
+                await close_entity(
+                    tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys
+                )
+    return due
 
 
 async def _first_left(engine: AsyncEngine, lane: Lane) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,12 +23,12 @@ async def make_again(
     systems: Systems,
     shop: Shop,
     lane: Lane,
-    lost: Sequence[tuple[str, str]],
+    lost: Sequence[Any],
     *,
     now: datetime,
 ) -> None:
-    """Have the products and orders of *lost* (kind, parent) read again; have what flows back to the shop computed
-    again. One line of the log says how many there were, because each has left the outbox."""
+    """Have the products and orders of *lost* (rows with kind and parent) read again; have what flows back to the
+    shop computed again. One line of the log says how many there were, because each has left the outbox."""
     if not lost:
         return
     log.error(
@@ -38,7 +39,7 @@ async def make_again(
         see="UPBRIDGE_ENCRYPTION_KEYS",
     )
     for name, kind in _READ_AGAIN.items():
-        parents = sorted({parent for one, parent in lost if one == name})
+        parents = sorted({row.parent for row in lost if row.kind == name})
         if parents and lane.system != PLATFORM:
             await mark_changed(tx, shop.id, PLATFORM, kind, parents, origin=Origin.SETTINGS, now=now)
     if lane.system == PLATFORM:

@@ -24,6 +24,7 @@ from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.planner import desired_documents_of, variant_names
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import history
+from upbridge.store.connections import connections_of
 from upbridge.store.history import NewEntry
 from upbridge.store.link_queries import links_of
 
@@ -99,9 +100,9 @@ class OrderLookups:
     async def _copies(self, shop: Shop, order: Order) -> tuple[Copy, ...]:
         copies: list[Copy] = []
         async with self.engine.connect() as tx:
-            names = await variant_names(tx, shop.id, [order])
+            names, rows = await variant_names(tx, shop.id, [order]), await connections_of(tx, shop.id)
         for system in self.connected.systems.taking("order"):
-            receiver = await self.connected.receiver(shop, system)
+            receiver = await self.connected.receiver(shop, system, rows)
             if receiver is None:
                 continue
             links = await _links(self.engine, shop.id, system, order.key)

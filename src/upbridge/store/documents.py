@@ -58,10 +58,10 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What is on its way now, and the (kind, parent) of what none of the keys opens: that has left the outbox."""
+    """What is on its way now, and rows of what none of the keys opens: kind, key, parent, seq."""
 
     documents: Sequence[Document]
-    unreadable: Sequence[tuple[str, str]] = ()
+    unreadable: Sequence[Any] = ()
 
 
 async def queued(
@@ -162,20 +162,7 @@ async def withdraw(
     if not pairs:
         return []
     rows = await tx.execute(
-        text(
-            """
-            WITH t AS (
-              SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
-            ), on_its_way AS (
-              UPDATE documents d SET state = 'unwanted' FROM t
-              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-                AND d.state = 'sending'
-            )
-            DELETE FROM documents d USING t
-            WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-              AND d.state NOT IN ('sending', 'unwanted') RETURNING d.kind, d.key
-            """
-        ),
+        _WITHDRAW,
         {
             "shop_id": shop_id,
             "target": target,
@@ -184,6 +171,22 @@ async def withdraw(
         },
     )
     return [(row.kind, row.key) for row in rows]
+
+
+_WITHDRAW = text(
+    """
+    WITH t AS (
+      SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
+    ), on_its_way AS (
+      UPDATE documents d SET state = 'unwanted' FROM t
+      WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+        AND d.state = 'sending'
+    )
+    DELETE FROM documents d USING t
+    WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+      AND d.state NOT IN ('sending', 'unwanted') RETURNING d.kind, d.key
+    """
+)
 
 
 async def claim(
@@ -204,32 +207,11 @@ async def claim(
     are named by their place, and links are looked up all at once: while an import fills the tables, Postgres
     takes them for empty, and would join by reading everything for each row.
     """
-    taken = (
-        await tx.execute(
-            text(
-                """
-                WITH next AS (
-                  SELECT ctid FROM documents
-                  WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending')
-                    AND due_at <= :now AND priority < :below AND seq > :newer_than
-                  ORDER BY priority, seq LIMIT :limit FOR UPDATE
-                )
-                UPDATE documents SET state = 'sending' WHERE ctid = ANY(ARRAY(SELECT ctid FROM next))
-                RETURNING kind, key, parent, seq, body, hash, attempts, priority,
-                  CASE WHEN priority < :importing THEN since END AS since
-                """
-            ),
-            {
-                "shop_id": shop_id,
-                "target": target,
-                "limit": limit,
-                "now": now,
-                "below": below,
-                "newer_than": newer_than,
-                "importing": int(Purpose.IMPORT),
-            },
-        )
-    ).all()
+    place, importing = {"shop_id": shop_id, "target": target}, int(Purpose.IMPORT)
+    limits = {"limit": limit, "now": now, "below": below, "newer_than": newer_than, "importing": importing}
+    taken = (await tx.execute(_CLAIM, {**place, **limits})).all()
+    if not taken:
+        return Claimed(())
     linked = await link_queries.by_key(
         tx, shop_id, target, {row.kind for row in taken}, [row.key for row in taken]
     )
@@ -243,38 +225,47 @@ async def claim(
             continue
         del values["priority"]
         opened.append(Document(**values, link=linked.get((row.kind, row.key))))
-    await remove(tx, shop_id, target, unreadable)
-    return Claimed(opened, [(row.kind, row.parent) for row in unreadable])
+    return Claimed(opened, unreadable)
 
 
-async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Document]) -> None:
+_CLAIM = text(
+    """
+    WITH next AS (
+      SELECT ctid FROM documents
+      WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending')
+        AND due_at <= :now AND priority < :below AND seq > :newer_than
+      ORDER BY priority, seq LIMIT :limit FOR UPDATE
+    )
+    UPDATE documents SET state = 'sending' WHERE ctid = ANY(ARRAY(SELECT ctid FROM next))
+    RETURNING kind, key, parent, seq, body, hash, attempts, priority,
+      CASE WHEN priority < :importing THEN since END AS since
+    """
+)
+
+
+async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Any]) -> None:
     """Take *documents* off the outbox; where a newer body has come meanwhile, that one waits to be sent."""
     if not documents:
         return
-    await tx.execute(
-        text(
-            """
-            WITH settled AS (
-              SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
-                AS t (kind, key, seq)
-            ), newer AS (
-              UPDATE documents d SET state = 'waiting' FROM settled t
-              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-                AND d.seq <> t.seq
-            )
-            DELETE FROM documents d USING settled t
-            WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-              AND d.seq = t.seq
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "kinds": [document.kind for document in documents],
-            "keys": [document.key for document in documents],
-            "seqs": [document.seq for document in documents],
-        },
+    columns = {f"{name}s": [getattr(one, name) for one in documents] for name in ("kind", "key", "seq")}
+    await tx.execute(_REMOVE, {"shop_id": shop_id, "target": target, **columns})
+
+
+_REMOVE = text(
+    """
+    WITH settled AS (
+      SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
+        AS t (kind, key, seq)
+    ), newer AS (
+      UPDATE documents d SET state = 'waiting' FROM settled t
+      WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+        AND d.seq <> t.seq
     )
+    DELETE FROM documents d USING settled t
+    WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+      AND d.seq = t.seq
+    """
+)
 
 
 async def release(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: datetime) -> int:
@@ -300,21 +291,11 @@ def _releasing(shop_id: ShopId, target: str, now: datetime) -> Update:
 
 
 #: What is parked for a cause that may be resolved, and not by a guard.
-RELEASABLE = (
-    table.c.state == PARKED,
-    func.coalesce(table.c.reason, "").not_like(f"%{GUARD_SUFFIX}"),
-)
+RELEASABLE = (table.c.state == PARKED, func.coalesce(table.c.reason, "").not_like(f"%{GUARD_SUFFIX}"))
 
 
 async def hold_back(
-    tx: AsyncConnection,
-    shop_id: ShopId,
-    target: str,
-    kind: str,
-    keys: Sequence[str],
-    *,
-    guard: str,
-    now: datetime,
+    tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, keys: Sequence[str], *, guard: str, now: datetime
 ) -> None:
     """Let *guard* hold the documents of these keys that are not on their way, until a person lets them pass."""
     await tx.execute(
@@ -349,12 +330,7 @@ async def release_guarded(
 
 def held_by(shop_id: ShopId, target: str, guard: str) -> tuple[ColumnElement[bool], ...]:
     """The conditions of a document that *guard* holds."""
-    return (
-        table.c.shop_id == shop_id,
-        table.c.target == target,
-        table.c.state == PARKED,
-        table.c.reason == guard,
-    )
+    return (table.c.shop_id == shop_id, table.c.target == target, table.c.state == PARKED, table.c.reason == guard)
 
 
 async def retry_later(
@@ -395,12 +371,7 @@ def _unless_newer(shop_id: ShopId, target: str, document: Document, values: Mapp
 
 
 async def mark_handled(
-    tx: AsyncConnection,
-    shop_id: ShopId,
-    target: str,
-    documents: Iterable[tuple[str, str]],
-    *,
-    now: datetime,
+    tx: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]], *, now: datetime
 ) -> None:
     """Take parked documents, by kind and key, for delivered: a person has dealt with them, or does not want them.
 
@@ -431,14 +402,33 @@ async def postpone(
     )
 
 
-async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> list[tuple[str, str]]:
-    """Documents that were taken and never settled wait again; returns kind and key of those that are not wanted
-    any more, which are gone."""
-    here = (table.c.shop_id == shop_id, table.c.target == target)
-    gone = await tx.execute(
-        delete(table).where(*here, table.c.state == constant(UNWANTED)).returning(table.c.kind, table.c.key)
+async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: datetime) -> tuple[bool, bool]:
+    """Documents that were taken and never settled wait again; returns whether something is due at *now*, and
+    whether something is there that is not wanted any more (`drop_unwanted`)."""
+    values = {"shop_id": shop_id, "target": target, "now": now}
+    due, unwanted = (await tx.execute(_RELEASE, values)).one()
+    return due, unwanted
+
+
+_RELEASE = text(
+    """
+    WITH waits AS (
+      UPDATE documents SET state = 'waiting' WHERE shop_id = :shop_id AND target = :target AND state = 'sending'
     )
-    await tx.execute(update(table).where(*here, table.c.state == constant(SENDING)).values(state=WAITING))
+    SELECT
+      EXISTS (SELECT FROM documents WHERE shop_id = :shop_id AND target = :target
+                AND state IN ('waiting', 'sending') AND due_at <= :now),
+      EXISTS (SELECT FROM documents WHERE shop_id = :shop_id AND target = :target AND state = 'unwanted')
+    """
+)
+
+
+async def drop_unwanted(tx: AsyncConnection, shop_id: ShopId, target: str) -> list[tuple[str, str]]:
+    """Delete what was on its way when it stopped being wanted, after `release_claims`; returns kind and key."""
+    query = delete(table).where(
+        table.c.shop_id == shop_id, table.c.target == target, table.c.state == constant(UNWANTED)
+    )
+    gone = await tx.execute(query.returning(table.c.kind, table.c.key))
     return [(row.kind, row.key) for row in gone]
 
 

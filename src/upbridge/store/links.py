@@ -53,35 +53,30 @@ async def record_delivered(
     ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
     if not ordered:
         return
-    values = {
-        "shop_id": shop_id,
-        "target": target,
-        "now": now,
-        "rows": as_rows(
-            [
-                _Recorded(
-                    document.kind,
-                    document.key,
-                    document.parent,
-                    document.hash,
-                    outcome.remote_id,
-                    outcome.keep,
-                    outcome.created_keys,
-                    outcome.remote_status,
-                    outcome.metadata,
-                )
-                for document, outcome in ordered
-            ]
-        ),
-    }
-    await tx.execute(_RECORD, values)
+    rows = [
+        _Arriving(
+            document.kind,
+            document.key,
+            document.parent,
+            LinkState.DELIVERED,
+            document.hash,
+            outcome.remote_id,
+            outcome.keep,
+            outcome.created_keys,
+            outcome.remote_status,
+            outcome.metadata,
+        )
+        for document, outcome in ordered
+    ]
+    await tx.execute(_RECORD, {"shop_id": shop_id, "target": target, "now": now, "rows": as_rows(rows)})
 
 
-class _Recorded(msgspec.Struct, gc=False):
+class _Arriving(msgspec.Struct, gc=False):
     kind: str
     key: str
-    parent: str
-    hash: bytes
+    parent: str | None
+    state: str
+    hash: bytes | None
     remote_id: str | None
     sent: bytes | None
     created: Sequence[str | int]
@@ -89,38 +84,30 @@ class _Recorded(msgspec.Struct, gc=False):
     metadata: Mapping[str, Any]
 
 
-def _recording() -> Insert:
-    one = rows_of(
-        "one",
-        "rows",
-        kind=Text(),
-        key=Text(),
-        parent=Text(),
-        hash=Text(),
-        remote_id=Text(),
-        sent=Text(),
-        created=JSONB(),
-        status=Text(),
-        metadata=JSONB(),
-    )
-    c = one.c
+def _arriving() -> Insert:
+    """Many links in one statement."""
+    texts = {name: Text() for name in ("kind", "key", "parent", "state", "hash", "remote_id", "sent", "status")}
+    c = rows_of("one", "rows", **texts, created=JSONB(), metadata=JSONB()).c
     rows = select(
         bindparam("shop_id", type_=Uuid),
         bindparam("target", type_=Text),
-        *(c.kind, c.key, c.parent, func.decode(c.hash, "base64"), c.remote_id, func.decode(c.sent, "base64")),
-        *(c.created, c.status, c.metadata),
+        *(c.kind, c.key, c.parent, c.state, func.decode(c.hash, "base64"), c.remote_id),
+        *(func.decode(c.sent, "base64"), c.created, c.status, c.metadata),
         bindparam("now", type_=DateTime(timezone=True)),
     )
-    names = ["shop_id", "target", "kind", "key", "parent", "hash", "remote_id", "sent"]
+    names = ["shop_id", "target", "kind", "key", "parent", "state", "hash", "remote_id", "sent"]
     names += ["created_keys", "remote_status", "metadata", "updated_at"]
-    fresh = insert(table).from_select(names, rows)
-    replaced = ("parent", "hash", "sent", "created_keys", "remote_status", "metadata", "updated_at")
+    return insert(table).from_select(names, rows)
+
+
+def _recording() -> Insert:
+    fresh = _arriving()
+    replaced = ("parent", "state", "hash", "sent", "created_keys", "remote_status", "metadata", "updated_at")
     return fresh.on_conflict_do_update(
         constraint=table.primary_key,
         set_={
             **{name: fresh.excluded[name] for name in replaced},
             "remote_id": func.coalesce(fresh.excluded.remote_id, table.c.remote_id),
-            "state": LinkState.DELIVERED,
             **_NO_ATTEMPT,
         },
     )
@@ -186,28 +173,29 @@ async def adopt_found(
     A link without a hash does not know what was sent; the next reading of the thing takes the shop's state of then
     for it (`adopt`).
     """
-    news: list[str] = []
-    for one in found:
-        values = {
-            "shop_id": shop_id,
-            "target": target,
-            "kind": one.kind,
-            "key": one.key,
-            "parent": one.parent,
-            "remote_id": one.remote_id,
-            "state": one.state,
-            "hash": one.hash,
-            "sent": one.sent,
-            "remote_status": one.remote_status,
-            "metadata": dict(one.metadata),
-            "updated_at": now,
-        }
-        news += [row.key for row in await tx.execute(_ADOPT, values)]
-    return news
+    rows = [
+        _Arriving(
+            one.kind,
+            one.key,
+            one.parent,
+            one.state,
+            one.hash,
+            one.remote_id,
+            one.sent,
+            one.created_keys,
+            one.remote_status,
+            one.metadata,
+        )
+        for _, one in sorted({(one.kind, one.key): one for one in reversed([*found])}.items())
+    ]
+    if not rows:
+        return []
+    values = {"shop_id": shop_id, "target": target, "now": now, "rows": as_rows(rows)}
+    return [row.key for row in await tx.execute(_ADOPT, values)]
 
 
 def _adopting() -> ReturningInsert[tuple[str]]:
-    fresh = insert(table)
+    fresh = _arriving()
     replaced = ("remote_id", "state", "hash", "sent", "remote_status", "metadata", "updated_at")
     return fresh.on_conflict_do_update(
         constraint=table.primary_key,

@@ -28,6 +28,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.links import StoredLinks
+from upbridge.store.session import reading
 from upbridge.systems.http.idempotent_create import Adoption
 from upbridge.systems.uphance.careful_read import Gap, Listing, read_above
 from upbridge.systems.uphance.client import UphanceClient
@@ -103,7 +104,7 @@ class StoredMemory:
 
     async def shop_keys(self) -> Sequence[str]:
         """The keys of all shops."""
-        async with self.engine.connect() as tx:
+        async with reading(self.engine) as tx:
             return await shops.all_keys(tx)
 
     async def read_again(self, numbers: Sequence[str]) -> None:
@@ -121,7 +122,7 @@ class StoredMemory:
 
     async def unread(self, resource: ResourceType) -> Sequence[Unread]:
         """What cannot be read of a list."""
-        async with self.engine.connect() as tx:
+        async with reading(self.engine) as tx:
             return await unread_rows(tx, self.shop_id, resource)
 
     async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
