@@ -13,6 +13,7 @@ from upbridge import __version__
 from upbridge.cli.common import run_async
 from upbridge.store.schema import HEAD
 
+ONE_A_DAY = ("--orders-per-day", "1", "--product-changes-per-day", "1")
 ANOTHER_KEY = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
 
 
@@ -41,6 +42,13 @@ def test_web_and_worker_run_on_uvloop() -> None:
         ["worker", "--concurrency", "many"],
         ["accesses", "--format", "xml"],
         ["plan", "--tariff", "gold"],
+        ["plan", "--tariff", "gold", "--products", "9" * 20, *ONE_A_DAY],
+        ["problems", "retry", str(2**63)],
+        ["problems", "dismiss", str(2**63)],
+        ["shops", "history", "garde", "--before", str(2**63)],
+        ["shops", "show", "garde\udcff"],
+        ["shops", "settings", "garde", "uphance.warehouse=\udcff"],
+        ["cpa", "upload", "garde", __file__, "--discriminator", " "],
     ],
 )
 def test_wrong_usage_ends_with_two(program: Program, words: list[str]) -> None:
@@ -51,9 +59,7 @@ def test_wrong_usage_ends_with_two(program: Program, words: list[str]) -> None:
 
 
 def test_a_tariff_that_cannot_be_bought_is_wrong_usage(program: Program) -> None:
-    numbers = ("--products", "1", "--orders-per-day", "1", "--product-changes-per-day", "1")
-
-    assert program("plan", "--tariff", "wood", *numbers).code == 2
+    assert program("plan", "--tariff", "wood", "--products", "1", *ONE_A_DAY).code == 2
 
 
 def test_wrong_settings_are_a_line_each(program: Program, environment: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,9 @@ def _version(
 
 def main() -> None:
     """Run the program; an expected failure is one line, never a traceback."""
+    if not all(map(_is_text, sys.argv)):
+        sys.stderr.write("error: an argument is not UTF-8 text\n")
+        sys.exit(2)
     try:
         app()
     except BrokenPipeError:
@@ -44,3 +47,12 @@ def main() -> None:
         if code is None:
             raise
         sys.exit(code)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether *argument* has no byte that was not text: such a one can neither be stored nor sent."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -45,6 +45,8 @@ out = PlainConsole(soft_wrap=True)
 err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+#: The largest number that Postgres takes for an id.
+LARGEST_ID = 2**63 - 1
 ShopName = Annotated[str, typer.Argument(metavar="SHOP", help="Our id, the Upgates token, or the shop's key.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_container
+from upbridge.cli.common import LARGEST_ID, Json, cell, out, print_json, print_rows, with_container
 from upbridge.cli.dry_run import change_json, print_changes
 from upbridge.domain.lane import Lane
 from upbridge.domain.proposed import Proposed
@@ -27,7 +27,7 @@ outbox_app = typer.Typer(help="What waits to be delivered.", no_args_is_help=Tru
 
 OnlyShop = Annotated[str | None, typer.Option("--shop", help="Only this shop.")]
 ShopArgument = Annotated[str | None, typer.Argument(metavar="[SHOP]", help="Only this shop.")]
-Number = Annotated[int, typer.Argument(metavar="ID", help="The problem's id.")]
+Number = Annotated[int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The problem's id.")]
 
 _LIMIT = 10_000
 #: So many changes are shown to people; all of them with `--json`.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, with_container
+from upbridge.cli.common import LARGEST_ID, Json, ShopName, out, print_json, print_rows, with_container
 from upbridge.cli.dry_run import change_json
 from upbridge.core.errors import NotFound
 from upbridge.domain.history import What
@@ -27,7 +27,9 @@ def history(
     *,
     since: Annotated[datetime | None, typer.Option(help="Only what was done from then on (UTC).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=_MOST, help="So many lines, the newest.")] = 100,
-    before: Annotated[int | None, typer.Option(help="Only lines older than the one with this id.")] = None,
+    before: Annotated[
+        int | None, typer.Option(max=LARGEST_ID, help="Only lines older than the one with this id.")
+    ] = None,
     run: Annotated[
         int | None, typer.Option(help="The numbers that a stock run wrote: the id of its line.")
     ] = None,

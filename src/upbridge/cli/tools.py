@@ -26,6 +26,9 @@ from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
 app = typer.Typer()
+#: No shop comes near, and a day of them is simulated within a minute.
+_MOST_PRODUCTS, _MOST_A_DAY = 10_000_000, 1_000_000
+
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
 
 
@@ -103,9 +106,9 @@ def accesses(
 @app.command("plan")
 def plan_command(
     tariff: Annotated[str, typer.Option(help="bronze, silver, gold, platinum, exclusive.")],
-    products: Annotated[int, typer.Option(min=0)],
-    orders_per_day: Annotated[int, typer.Option(min=0)],
-    product_changes_per_day: Annotated[int, typer.Option(min=0)],
+    products: Annotated[int, typer.Option(min=0, max=_MOST_PRODUCTS)],
+    orders_per_day: Annotated[int, typer.Option(min=0, max=_MOST_A_DAY)],
+    product_changes_per_day: Annotated[int, typer.Option(min=0, max=_MOST_A_DAY)],
     packages: Annotated[int, typer.Option(min=0, max=60)] = 0,
     *,
     json: Json = False,
@@ -135,6 +138,9 @@ def upload(
     discriminator: Annotated[str, typer.Option(help="The account-specific id that Upp.ai gave you.")],
 ) -> None:
     """Send the cost per acquisition per day (columns date,cpa) to Upp.ai."""
+    account = discriminator.strip()
+    if not account:
+        raise typer.BadParameter("it says nothing", param_hint="--discriminator")
     system = next(one for one in SYSTEMS.connected if one.costs is not None)
     assert system.costs is not None, "it was chosen for them"
     with file.open("rb") as opened:
@@ -145,7 +151,7 @@ def upload(
 
     async def work(container: WorkerContainer) -> None:
         found = await container.shops.find(shop)
-        await container.cost_sender.send(found, system, discriminator, days)
+        await container.cost_sender.send(found, system, account, days)
 
     with_container(work)
     out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by {system.title}.")
