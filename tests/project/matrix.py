@@ -177,6 +177,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "they are what their variant is called by now, in both systems; else what they were called then",
         ),
+        "sku.handed_on": Row(
+            "goods get another code after the sale, and other goods get theirs",
+            _BEFORE,
+            "the former code does not name them any more: held under what they are called by now, where Uphance"
+            " lacks that",
+        ),
         "sku.gone": Row(
             "goods of a product that was deleted in the shop before the order was read",
             _BEFORE,

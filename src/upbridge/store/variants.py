@@ -269,6 +269,18 @@ async def names_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) 
     return {row.key: (row.code, row.ean) for row in rows}
 
 
+async def bearers(tx: AsyncConnection, shop_id: ShopId, codes: Collection[str]) -> dict[str, frozenset[str]]:
+    """The variants, by key, that have these codes by now; codes (by their key) that none has are left out."""
+    if not codes:
+        return {}
+    rows = await tx.execute(
+        select(table.c.code_key, func.array_agg(table.c.key))
+        .where(table.c.shop_id == shop_id, one_of(table.c.code_key, codes))
+        .group_by(table.c.code_key)
+    )
+    return {code: frozenset(keys) for code, keys in rows}
+
+
 async def doubled(tx: AsyncConnection, shop_id: ShopId) -> tuple[frozenset[str], frozenset[str]]:
     """The keys of codes and of EANs that several variants have; few, where there are any."""
 

@@ -202,6 +202,16 @@ class TestMatching:
 
         assert sold(make_order(make_line("OLD-1", variant_id=50)), book=book).lines[0].sku_id == 1
 
+    @pytest.mark.situation("sku.handed_on")
+    def test_a_former_code_that_other_goods_have_by_now_is_not_theirs(self) -> None:
+        """Else the warehouse packs the other goods."""
+        book = SkuBook([sku(1, "OLD-1")], {"v-50": ("NEW-1", None)}, bearers={"old-1": frozenset({"v-60"})})
+
+        held = issue_of(make_order(make_line("OLD-1", variant_id=50)), book=book)
+
+        assert (held.key, held.params) == ("order.unknown_sku", {"codes": "NEW-1"})
+        assert sold(make_order(make_line("OLD-1", variant_id=60)), book=book).lines[0].sku_id == 1
+
     @pytest.mark.situation("sku.not_read")
     def test_goods_of_a_product_that_was_never_read_are_waited_for_and_named(self) -> None:
         held = mapped(make_order(make_line("NO", variant_id=50, product_id=7)), book=SkuBook([], {}))

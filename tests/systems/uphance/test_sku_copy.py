@@ -18,11 +18,11 @@ from tests.support.shops import MakeShop
 from tests.support.uphance import refresh_skus, sku
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import Sku
+from upbridge.domain.sku import Sku, code_key
 from upbridge.store import schema
 from upbridge.store.skus import replace_skus
 from upbridge.systems.uphance.careful_read import read_carefully
-from upbridge.systems.uphance.matching import Miss
+from upbridge.systems.uphance.matching import Miss, Renamed
 from upbridge.systems.uphance.reads import (
     NamesInOrders,
     connect_facts,
@@ -238,6 +238,30 @@ async def test_a_batch_of_lines_is_looked_up_at_once(
         "doubled code": Miss.AMBIGUOUS,
         "ean without its zeros": Miss.UNKNOWN,
         "nothing": Miss.UNKNOWN,
+    }
+
+
+async def test_what_was_sold_under_a_code_that_other_goods_have_by_now_is_not_those(
+    uphance: FakeUphance, sku_copy: SkuCopy, make_shop: MakeShop, engine: AsyncEngine
+) -> None:
+    shop = await make_shop()
+    await refresh_skus(engine, shop, uphance.client())
+    names = {53: "NEW", 54: "a2 ", 55: "NEWER"}
+    rows = [variant_row(shop, number, code=code, code_key=code_key(code)) for number, code in names.items()]
+    await insert_rows(engine, *rows)
+    lines = {
+        "handed on": make_line("A2", variant_id=53),
+        "handed on to": make_line("A2", variant_id=54),
+        "renamed": make_line("A3", variant_id=55),
+    }
+
+    book = await sku_copy.book(shop, lines.values())
+
+    found = {name: book.match_sold(one) for name, one in lines.items()}
+    assert {name: match.sku_id if isinstance(match, Sku) else match for name, match in found.items()} == {
+        "handed on": Renamed("NEW"),
+        "handed on to": 2,
+        "renamed": 3,
     }
 
 

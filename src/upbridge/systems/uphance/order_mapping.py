@@ -23,9 +23,9 @@ from upbridge.domain.sku import Sku, code_key
 from upbridge.domain.totals import OrderTotals
 from upbridge.domain.unread import places
 from upbridge.systems.base import Connection
-from upbridge.systems.uphance.matching import Miss
+from upbridge.systems.uphance.matching import Miss, Renamed
 
-Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]
+Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss | Renamed]
 
 
 #: Parts of an order without which it is not known what to send, to whom and how.
@@ -203,7 +203,7 @@ class _NotFound(ProblemKey):
 def _matched(goods: Sequence[Goods], resolve: Resolve) -> list[Sku] | Issue | NotYet:
     found = [(one.line, resolve(one.line)) for one in goods]
     for miss, key in ((Miss.UNKNOWN, _NotFound.UNKNOWN), (Miss.AMBIGUOUS, _NotFound.AMBIGUOUS)):
-        lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
+        lost = dict.fromkeys(_called(line, match) for line, match in found if _is(miss, match))
         if lost:
             return Issue(key, {"codes": ", ".join(lost)})
     unread = [line for line, match in found if match is Miss.NOT_READ]
@@ -212,6 +212,15 @@ def _matched(goods: Sequence[Goods], resolve: Resolve) -> list[Sku] | Issue | No
         products = sorted({line.product_id for line in unread if line.product_id is not None})
         return NotYet(f"the shop's catalogue was not read yet for {names}", names, tuple(products))
     return [match for _, match in found if isinstance(match, Sku)]
+
+
+def _is(miss: Miss, match: Sku | Miss | Renamed) -> bool:
+    return match is miss or (miss is Miss.UNKNOWN and isinstance(match, Renamed))
+
+
+def _called(line: OrderLine, match: Sku | Miss | Renamed) -> str:
+    """What to look for in Uphance: not the code of other goods."""
+    return match.name if isinstance(match, Renamed) else _name(line)
 
 
 def _lines(goods: Goods, sku: Sku) -> list[SalesLine]:

@@ -20,7 +20,7 @@ from upbridge.store.changes import Kind, Origin
 from upbridge.store.runs import first_import_under_way
 from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.matching import Doubled, SkuBook
+from upbridge.systems.uphance.matching import Doubled, SkuBook, was_renamed
 from upbridge.systems.uphance.schemas import skus_of
 
 _TOGETHER = timedelta(seconds=5)
@@ -46,10 +46,22 @@ class SkuCopy:
             codes = {key for code, _ in names if (key := code_key(code)) is not None}
             eans = {key for _, ean in names if (key := code_key(ean)) is not None}
             found = await skus.named(tx, shop_id, sorted(codes), sorted(eans))
+            bearers = await variants.bearers(
+                tx,
+                shop_id,
+                {
+                    key
+                    for one in wanted
+                    if isinstance(one, OrderLine)
+                    and (own := named.get(one.variant_key or "")) is not None
+                    and was_renamed(one, own)
+                    and (key := code_key(one.code)) is not None
+                },
+            )
             paired = await pairings.skus_of(tx, shop_id, sorted(key for key in keys if key is not None))
             chosen = await skus.of_ids(tx, shop_id, sorted(set(paired.values()))) if paired else {}
         by_hand = {key: chosen[sku_id] for key, sku_id in paired.items() if sku_id in chosen}
-        return SkuBook(found, named, by_hand)
+        return SkuBook(found, named, by_hand, bearers)
 
     async def ask_for(self, shop_id: ShopId, products: Iterable[int], *, now: datetime) -> None:
         """Have these products of the shop read: orders that are matched since *now* wait for them. During the
