@@ -317,9 +317,9 @@ class TestWords:
         assert (body["sku"], body["ean"]) == ({"code": "Ab-1", "ean": "0012"}[source], "0012")
 
 
-class TestCost:
+class TestTypedPrices:
     @pytest.mark.parametrize(
-        ("facts", "vat", "cost"),
+        ("facts", "vat", "sent"),
         [
             pytest.param({}, 21, "400.50", id="prices are stored with VAT"),
             pytest.param({"prices_with_vat": False}, 21, "484.61", id="prices are stored without VAT"),
@@ -328,13 +328,18 @@ class TestCost:
             pytest.param({"prices_with_vat": False, "vat_payer": False}, 21, "400.50", id="pays no VAT"),
         ],
     )
-    def test_it_has_vat_like_the_price(self, facts: dict[str, Any], vat: int | None, cost: str | None) -> None:
+    def test_a_cost_and_a_sale_price_have_vat_like_the_price(
+        self, facts: dict[str, Any], vat: int | None, sent: str | None
+    ) -> None:
         context = replace(FRONT, facts=FRONT.facts.model_copy(update=facts))
-        product = make_product(make_variant(prices=(make_price(vat=vat),)))
+        typed = Decimal("400.50")
+        product = make_product(make_variant(prices=(make_price(vat=vat, purchase=typed, sale=typed),)))
 
-        sent = body_of(product, context).get("costOfGoods")
+        body = body_of(product, context)
 
-        assert (None if sent is None else Decimal(str(sent))) == (None if cost is None else Decimal(cost))
+        for name in ("costOfGoods", "salePrice"):
+            amount = body.get(name)
+            assert (None if amount is None else Decimal(str(amount))) == (None if sent is None else Decimal(sent))
 
 
 class TestUnread:

@@ -169,24 +169,24 @@ def _product_body(
         currency = price.currency or context.facts.currencies.get(price.language)
         body |= {
             "price": price.with_vat,
-            "salePrice": price.sale,
+            "salePrice": _with_vat(price.sale, price, context),
             "priceCurrency": currency,
-            "costOfGoods": _cost(price, context),
+            "costOfGoods": _with_vat(price.purchase, price, context),
             "currency": currency,
         }
     # What is not known is left out: a cost of 0 would mean a margin of 100 %.
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _cost(price: Price, context: MappingContext) -> Decimal | None:
-    """What the pieces cost the shop, with VAT like the price that they are compared with.
+def _with_vat(typed: Decimal | None, price: Price, context: MappingContext) -> Decimal | None:
+    """A sale or a purchase price with VAT, like the price that it is compared with.
 
-    A shop types it in the way in which it stores its prices (docs/vendors/upgates.md#prices-of-a-product). None
-    where the VAT that is missing is not known: a cost on another basis than the price is a wrong margin.
+    A shop types both in the way in which it stores its prices (docs/vendors/upgates.md#prices-of-a-product). None
+    where the VAT that is missing is not known: on another basis than the price it is a wrong discount or margin.
     """
-    if price.purchase is None or context.facts.prices_with_vat or not context.facts.vat_payer:
-        return price.purchase
-    return None if price.vat is None else rounded(price.purchase * (1 + price.vat / 100))
+    if typed is None or context.facts.prices_with_vat or not context.facts.vat_payer:
+        return typed
+    return None if price.vat is None else rounded(typed * (1 + price.vat / 100))
 
 
 def _price(variant: Variant, context: MappingContext) -> Price | None:
