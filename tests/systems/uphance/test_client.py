@@ -51,6 +51,13 @@ class TestLogin:
 
         assert tokens.renew_at == NOON + timedelta(seconds=40)
 
+    async def test_a_life_beyond_any_calendar_is_a_year_or_so(self, uphance: FakeUphance) -> None:
+        uphance.life = 10**15
+
+        tokens, _ = await login(uphance.http(), BASE, uphance.clock, email="e@example.com", password="right")
+
+        assert tokens.renew_at == NOON + timedelta(days=400 * 0.8)
+
 
 class TestOrganisation:
     async def test_it_is_chosen_before_anything_else_even_with_a_token_that_was_stored(

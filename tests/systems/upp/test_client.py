@@ -130,9 +130,10 @@ class TestTheToken:
             pytest.param("soon", 2880, id="words"),
             pytest.param(-5, 2880, id="the past"),
             pytest.param("inf", 2880, id="for ever"),
+            pytest.param(10**15, 0.8 * 400 * 86_400, id="longer than any calendar"),
         ],
     )
-    async def test_an_odd_life_is_read_or_assumed_short(self, expires_in: object, life: int) -> None:
+    async def test_an_odd_life_is_read_or_assumed_short(self, expires_in: object, life: float) -> None:
         upp, vault = Upp(), MemoryVault()
         upp.expires_in = expires_in
         async with upp.client() as client:

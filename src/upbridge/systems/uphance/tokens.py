@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upbridge.core.errors import LoginRefused, Unreachable
+from upbridge.systems.http.token_life import token_life
 from upbridge.systems.uphance.schemas import string, whole
 
 #: Renew at this share of a token's life, and this long before its end at the latest.
@@ -63,8 +64,7 @@ def read_tokens(payload: Any, *, now: datetime, refresh: str | None = None) -> T
     access = string(payload.get("access_token"))
     if access is None:
         raise Unreachable("Uphance answered a login without a token")
-    seconds = whole(payload.get("expires_in"))
-    life = timedelta(seconds=seconds) if seconds is not None and seconds > 0 else _SHORT_LIFE
+    life = token_life(whole(payload.get("expires_in")), assumed=_SHORT_LIFE)
     return Tokens(
         access=access,
         refresh=string(payload.get("refresh_token")) or refresh,

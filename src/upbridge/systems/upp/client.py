@@ -25,6 +25,7 @@ from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Unreachabl
 from upbridge.systems.connecting import Vault
 from upbridge.systems.http.classify import Action, about_items
 from upbridge.systems.http.errors import error_of
+from upbridge.systems.http.token_life import token_life
 from upbridge.systems.http.transport import HttpAnswer, Remote
 
 #: The most products, orders or days in one call.
@@ -35,7 +36,7 @@ _VERSION = {"Api-Version": "1"}
 #: Renew at this share of a token's life, so that no batch starts with a dying one.
 _RENEW_AT = 0.8
 #: Assumed life of a token whose answer does not say; documented are 86,400 s.
-_SHORT_LIFE = 3600.0
+_SHORT_LIFE = timedelta(hours=1)
 #: Wait this long where "too many requests" comes without a time.
 _PAUSE = timedelta(seconds=60)
 #: As much of an answer as is read at all, and as is kept of a refusal.
@@ -109,7 +110,7 @@ class UppClient:
             if kept is not None and kept != refused:
                 return kept
             token, life = await self._new_token(client_id, client_secret)
-            renew_at = self._clock() + timedelta(seconds=life * _RENEW_AT)
+            renew_at = self._clock() + life * _RENEW_AT
             await vault.save_tokens(
                 {"access_token": token, "client_id": client_id, "renew_at": renew_at.isoformat()},
                 renew_at=renew_at,
@@ -124,8 +125,8 @@ class UppClient:
         renew_at = datetime.fromisoformat(tokens["renew_at"])
         return None if renew_at <= self._clock() else str(tokens["access_token"])
 
-    async def _new_token(self, client_id: str, client_secret: str) -> tuple[str, float]:
-        """A new token and its life in seconds."""
+    async def _new_token(self, client_id: str, client_secret: str) -> tuple[str, timedelta]:
+        """A new token and its life."""
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         answer = await self._post(_TOKEN_PATH, form=form)
         if answer.outcome.refuses_grant:  # Assumption: as RFC 6749, 5.2 has it; Upp.ai documents no status
@@ -168,16 +169,16 @@ class UppClient:
         return type(error)(words, status=error.answered) if words else error
 
 
-def _read_token(answer: Any) -> tuple[str, float]:
+def _read_token(answer: Any) -> tuple[str, timedelta]:
     """Token and life from the answer of the token call; raises `Unreachable` if it has no usable token."""
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise Unreachable(f"POST {_TOKEN_PATH}: an answer without a usable token")
     try:
-        life = float(answer.get("expires_in"))
+        seconds = float(answer.get("expires_in"))
     except (TypeError, ValueError):
-        life = _SHORT_LIFE
-    return token, life if 0 < life < float("inf") else _SHORT_LIFE
+        seconds = None
+    return token, token_life(seconds, assumed=_SHORT_LIFE)
 
 
 def _clean(body: bytes, secrets: Sequence[str]) -> str:
