@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import Missing, NotSent, Rejected, Unreachable
+from upbridge.domain.delivery import ProblemKey
 from upbridge.domain.order import Order
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
@@ -99,26 +100,20 @@ async def report_missed(tx: AsyncConnection, shop_id: ShopId, kind: str, walk: A
         await close_resolved(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=[_parent(kind)])
 
 
+class _Missed(ProblemKey):
+    ORDER = "read.orders_missed"
+    PRODUCT = "read.products_missed"
+
+
 def _missed(kind: str, parts: Sequence[str]) -> NewProblem:
-    params = {"parts": ", ".join(parts)}
-    if kind == "order":
-        return NewProblem(
-            stage=Stage.READ,
-            key="read.orders_missed",
-            target=PLATFORM,
-            kind=_LIST,
-            entity=kind,
-            parent=_parent(kind),
-            params=params,
-        )
     return NewProblem(
         stage=Stage.READ,
-        key="read.products_missed",
+        key=_Missed[kind.upper()],
         target=PLATFORM,
         kind=_LIST,
         entity=kind,
         parent=_parent(kind),
-        params=params,
+        params={"parts": ", ".join(parts)},
     )
 
 

@@ -18,29 +18,18 @@ from sqlalchemy import (
     null,
     select,
     true,
-    union,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_list import Box
-from upbridge.store import (
-    change_queries,
-    document_queries,
-    documents,
-    link_queries,
-    orders,
-    problem_queries,
-)
-from upbridge.store.changes import Kind
+from upbridge.insights.order_signs import KIND, STOPPED, UNDER_WAY, signs, unread
+from upbridge.store import link_queries, orders
 from upbridge.store.sql import arrays, constant
 
 #: How far the shop's clock may be ahead of ours.
 _CLOCKS = timedelta(days=1)
-_KIND = "order"
-#: What outweighs what, of the signs that an order is not where it should be.
-_STOPPED, _UNDER_WAY = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +71,7 @@ async def order_boxes(
 
 
 def _known(shop_id: ShopId, platform: str, since: datetime) -> CTE:
-    failed = problem_queries.open_parents(shop_id, _KIND)
-    unread = union(
-        change_queries.unread_keys(shop_id, platform, Kind.ORDER),
-        select(failed.c.parent).where(failed.c.target == platform),
-    ).subquery("unread")
-    number = unread.c[0]
+    number = unread(shop_id, platform).c[0]
     known = union_all(
         orders.made_after(shop_id, since), select(number).where(orders.made_at(shop_id, number).is_(None))
     )
@@ -96,15 +80,7 @@ def _known(shop_id: ShopId, platform: str, since: datetime) -> CTE:
 
 def _weightiest(shop_id: ShopId, platform: str, systems: FromClause) -> CTE:
     """The weightiest sign of each order and system that has one; a sign of *platform* is one for every system."""
-    document = document_queries.parents(shop_id, _KIND)
-    failed = problem_queries.open_parents(shop_id, _KIND)
-    unread = change_queries.unread_keys(shop_id, platform, Kind.ORDER).subquery("unread")
-    weight = case((document.c.state == constant(documents.PARKED), _STOPPED), else_=_UNDER_WAY)
-    sign = union_all(
-        select(document.c.parent.label("number"), document.c.target, weight.label("weight")),
-        select(failed.c.parent, failed.c.target, literal(_STOPPED)),
-        select(unread.c[0], literal(platform), literal(_UNDER_WAY)),
-    ).subquery("sign")
+    sign = signs(shop_id, platform).subquery("sign")
     query = (
         select(sign.c.number, systems.c.system, func.max(sign.c.weight).label("weight"))
         .join_from(sign, systems, sign.c.target.in_([systems.c.system, literal(platform)]))
@@ -118,11 +94,11 @@ def _by_box(
 ) -> Select[str, str, int]:
     systems = arrays("systems", system=("systems", Text()))
     sign = _weightiest(shop_id, platform, systems)
-    link = link_queries.delivered_since(shop_id, targets, _KIND, since - _CLOCKS)
+    link = link_queries.delivered_since(shop_id, targets, KIND, since - _CLOCKS)
     number = known.c[0]
     box = case(
-        (sign.c.weight == _STOPPED, constant(Box.PARKED)),
-        (sign.c.weight == _UNDER_WAY, constant(Box.WAITING)),
+        (sign.c.weight == STOPPED, constant(Box.PARKED)),
+        (sign.c.weight == UNDER_WAY, constant(Box.WAITING)),
         (link.c.by_hand, constant(Box.BY_HAND)),
         (link.c.key.is_not(None), constant(Box.DELIVERED)),
         else_=constant(Box.HELD),

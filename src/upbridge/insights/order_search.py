@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
-    case,
     exists,
     false,
     func,
@@ -23,7 +22,6 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
-    union,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -32,21 +30,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_list import RULES, Box, Place, places_of
-from upbridge.store import (
-    change_queries,
-    document_queries,
-    documents,
-    link_queries,
-    orders,
-    problem_queries,
-)
-from upbridge.store.changes import Kind
-from upbridge.store.sql import constant, literally
+from upbridge.insights.order_signs import KIND, STOPPED, UNDER_WAY, signs, unread
+from upbridge.store import link_queries, orders
+from upbridge.store.sql import literally
 
-_KIND = "order"
 #: So many orders are counted; of more it is said that there are more.
 MOST_COUNTED = 1000
-_STOPPED, _UNDER_WAY = 3, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +123,7 @@ def _query(
     shop_id: ShopId, wanted: Wanted, platform: str, systems: Sequence[str]
 ) -> Select[str, datetime | None, object]:
     made = orders.known_of(shop_id, since=wanted.since, until=wanted.until)
-    unread = union(
-        change_queries.unread_keys(shop_id, platform, Kind.ORDER),
-        select((failed := problem_queries.open_parents(shop_id, _KIND)).c.parent).where(
-            failed.c.target == platform
-        ),
-    ).subquery("unread")
-    number = unread.c[0]
+    number = unread(shop_id, platform).c[0]
     known = union_all(
         select(made.c.number, made.c.ordered_at, made.c.kept_back),
         select(number, null().cast(DateTime(timezone=True)), literal({}, JSONB)).where(
@@ -149,59 +132,36 @@ def _query(
     ).subquery("orders")
     query = select(known.c.number, known.c.ordered_at, known.c.kept_back)
     if wanted.words:
-        named = link_queries.called(shop_id, systems, _KIND, wanted.words)
+        named = link_queries.called(shop_id, systems, KIND, wanted.words)
         query = query.where(or_(known.c.number.like(f"{literally(wanted.words)}%"), known.c.number.in_(named)))
     if wanted.box is not None or wanted.reason:
         asked = [one for one in systems if wanted.system in {None, one}]
-        signs = _signs(shop_id, platform)
-        there = (_is_there(shop_id, known, wanted, signs, platform, system) for system in asked)
+        found = signs(shop_id, platform, reasons=True).cte("signs").prefix_with("MATERIALIZED")
+        there = (_is_there(shop_id, known, wanted, found, platform, system) for system in asked)
         query = query.where(or_(false(), *there))
     return query.order_by(known.c.ordered_at.desc().nulls_first(), known.c.number.desc())
 
 
-def _signs(shop_id: ShopId, platform: str) -> CTE:
-    """What says that an order is not simply delivered or held: number, target, weight, reason. A sign of
-    *platform* is one for every system."""
-    document = document_queries.parents(shop_id, _KIND)
-    failed = problem_queries.open_parents(shop_id, _KIND)
-    unread = change_queries.unread_keys(shop_id, platform, Kind.ORDER).subquery("waiting_to_be_read")
-    parked = document.c.state == constant(documents.PARKED)
-    return (
-        union_all(
-            select(
-                document.c.parent.label("number"),
-                document.c.target,
-                case((parked, _STOPPED), else_=_UNDER_WAY).label("weight"),
-                func.coalesce(document.c.reason, "sending").label("reason"),
-            ),
-            select(failed.c.parent, failed.c.target, literal(_STOPPED), failed.c.key),
-            select(unread.c[0], literal(platform), literal(_UNDER_WAY), literal("reading")),
-        )
-        .cte("signs")
-        .prefix_with("MATERIALIZED")
-    )
-
-
 def _is_there(  # noqa: PLR0917 - one condition of one statement
-    shop_id: ShopId, known: Subquery, wanted: Wanted, signs: CTE, platform: str, system: str
+    shop_id: ShopId, known: Subquery, wanted: Wanted, found: CTE, platform: str, system: str
 ) -> ColumnElement[bool]:
     """Whether an order is in the box of *system*, for the reason, that *wanted* asks for."""
     number, kept_back = known.c.number, type_coerce(known.c.kept_back, JSONB)
-    here = signs.c.target.in_([system, platform])
+    here = found.c.target.in_([system, platform])
 
     def signed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        found: ColumnElement[bool] = number.in_(select(signs.c.number).where(here, *conditions))
-        return found
+        condition: ColumnElement[bool] = number.in_(select(found.c.number).where(here, *conditions))
+        return condition
 
-    because = (signs.c.reason == wanted.reason,) if wanted.reason else ()
-    stopped = signed(signs.c.weight == _STOPPED)
-    link = link_queries.delivered(shop_id, _KIND)
+    because = (found.c.reason == wanted.reason,) if wanted.reason else ()
+    stopped = signed(found.c.weight == STOPPED)
+    link = link_queries.delivered(shop_id, KIND)
     there = (link.c.target == system, link.c.key == number)
     has_it = exists().where(*there)
     verdict = func.coalesce(kept_back[system].astext, RULES)
     boxes = {
-        Box.PARKED: signed(signs.c.weight == _STOPPED, *because),
-        Box.WAITING: and_(signed(signs.c.weight == _UNDER_WAY, *because), ~stopped),
+        Box.PARKED: signed(found.c.weight == STOPPED, *because),
+        Box.WAITING: and_(signed(found.c.weight == UNDER_WAY, *because), ~stopped),
         Box.DELIVERED: and_(~signed(), exists().where(*there, ~link.c.by_hand)) if not wanted.reason else false(),
         Box.BY_HAND: and_(~signed(), exists().where(*there, link.c.by_hand)) if not wanted.reason else false(),
         Box.HELD: and_(~signed(), ~has_it, *((verdict == wanted.reason,) if wanted.reason else ())),
