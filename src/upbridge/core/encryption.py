@@ -1,5 +1,7 @@
 """Secrets at rest: encrypted with Fernet, newest key first, decrypted only by an explicit call."""
 
+import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -81,3 +83,16 @@ def digest(value: str | bytes) -> bytes:
 def mac(key: bytes, *parts: str) -> bytes:
     """HMAC-SHA-256 over *parts*, each closed by a zero byte so that no two lists collide."""
     return hmac.digest(key, b"".join(part.encode() + b"\0" for part in parts), "sha256")
+
+
+def url_text(raw: bytes) -> str:
+    """*raw* as a part of an address."""
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+def from_url_text(text: str) -> bytes | None:
+    """What `url_text` made *text* of; None if it made nothing like it."""
+    try:
+        return base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError, ValueError):
+        return None

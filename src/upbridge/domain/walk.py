@@ -17,6 +17,8 @@ from upbridge.domain.value import Value
 
 MOST_LOOKS = 4
 """So often a list that can only be read by page numbers is looked at until two looks agree."""
+MOST_SKIPPED = 3
+"""If so many pages in a row cannot be read, it is not a page that is broken but the shop."""
 
 
 @dataclass(frozen=True, slots=True)

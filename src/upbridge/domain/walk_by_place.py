@@ -15,13 +15,11 @@ cannot be read is read in tens, then one by one, until only the row is left that
 """
 
 from upbridge.domain.value import Value
-from upbridge.domain.walk import MOST_LOOKS, Answer, Looks, Walk
+from upbridge.domain.walk import MOST_LOOKS, MOST_SKIPPED, Answer, Looks, Walk
 
 _LARGEST, _SMALLER = 100, 10
 _OVERLAP = 2
 _MOST_STEPS_BACK = 8
-_MOST_SKIPPED = 3
-"""If so many pages in a row cannot be read, it is not a page that is broken but the shop."""
 _DEAD = 1 + _SMALLER
 """After so many failures in a row nothing on the page can be read."""
 _MOST_PIECES = 200
@@ -189,7 +187,7 @@ def _lose(this: PlaceWalk, until: int) -> PlaceWalk:
 
 
 def _skip(this: PlaceWalk, until: int) -> PlaceWalk:
-    if this.skipped < _MOST_SKIPPED:
+    if this.skipped < MOST_SKIPPED:
         return _lose(this, until).but(skipped=this.skipped + 1)
     # Nothing at all can be read: it is not a page that is broken but the shop. As if nothing had been asked.
     values = {
@@ -233,7 +231,7 @@ def _page_failed(this: PlaceWalk, *, missing: bool) -> PlaceWalk:
             return this.but(over=True, proven=False)
         if this.looks.number < MOST_LOOKS:
             return this.but(looks=this.looks.again(), last=None)
-    if this.skipped >= _MOST_SKIPPED:
+    if this.skipped >= MOST_SKIPPED:
         return this.but(looks=Looks(), skipped=0, missed=(), last=None)
     begin = (this.looks.page - 1) * this.size
     lost = Places(since=begin + 1, until=begin + this.size, after=this.last)

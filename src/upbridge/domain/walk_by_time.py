@@ -18,14 +18,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from upbridge.domain.value import Value
-from upbridge.domain.walk import MOST_LOOKS, Answer, Looks, Row, Walk
+from upbridge.domain.walk import MOST_LOOKS, MOST_SKIPPED, Answer, Looks, Row, Walk
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No order is older."""
 _SECOND = timedelta(seconds=1)
 _DAYS = timedelta(days=2)
-_MOST_SKIPPED = 3
-"""If so many pages in a row cannot be read, it is not a page that is broken but the shop."""
 _MOST_PIECES = 80
 """So many failures are spent on narrowing down; the rest of it is left to the next walk."""
 _MOST_STEPS = 400
@@ -111,7 +109,7 @@ class TimeWalk(Walk):
             return _gap(self, self.since, None).but(walked=True, skipped=0)
         if missing and self.looks is not None and self.looks.number < MOST_LOOKS:  # the list has shrunk
             return self.but(looks=self.looks.again())
-        if self.skipped >= _MOST_SKIPPED:
+        if self.skipped >= MOST_SKIPPED:
             return self.but(skipped=0, looks=None, by_number=False)
         looks = (self.looks or Looks()).saw(())
         return self.but(looks=looks, skipped=self.skipped + 1)

@@ -15,7 +15,8 @@ from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
-_READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+"""What the platform can be asked for again by its key, by the kind of its documents and problems."""
 
 
 async def make_again(
@@ -38,7 +39,7 @@ async def make_again(
         documents=len(lost),
         see="UPBRIDGE_ENCRYPTION_KEYS",
     )
-    for name, kind in _READ_AGAIN.items():
+    for name, kind in READ_AGAIN.items():
         parents = sorted({row.parent for row in lost if row.kind == name})
         if parents and lane.system != PLATFORM:
             await mark_changed(tx, shop.id, PLATFORM, kind, parents, origin=Origin.SETTINGS, now=now)

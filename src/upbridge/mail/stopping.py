@@ -4,18 +4,15 @@ A token is the shop's id, a digest of the reader's address and a MAC over both. 
 alone, and says nothing of it.
 """
 
-import base64
-import binascii
 import hmac
-import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.encryption import Cipher, digest, mac
+from upbridge.core.encryption import Cipher, digest, from_url_text, mac, url_text
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import secrets as store
+from upbridge.store.secrets import own_key
 
 LENGTH = 64
 """Every token has so many characters."""
@@ -47,15 +44,12 @@ class StopAddresses:
     def token(self, shop_id: ShopId, address: str) -> str:
         """The token with which the reader at *address* ends the mails about the shop."""
         named = shop_id.bytes + _mark(address)
-        return base64.urlsafe_b64encode(named + self._mac(named)).decode()
+        return url_text(named + self._mac(named))
 
     def reader(self, token: str) -> Reader | None:
         """Whose token it is; None if it was never made here."""
-        try:
-            raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-        except (binascii.Error, UnicodeEncodeError, ValueError):
-            return None
-        if len(token) != LENGTH:
+        raw = from_url_text(token)
+        if raw is None or len(token) != LENGTH:
             return None
         named, proof = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(proof, self._mac(named)):
@@ -72,8 +66,4 @@ def _mark(address: str) -> bytes:
 
 async def load_stop_addresses(engine: AsyncEngine, cipher: Cipher) -> StopAddresses:
     """The service's tokens; the first caller makes their key, every other reads it. Raises `DecryptionError`."""
-    async with engine.begin() as tx:
-        value = await store.find(tx, _NAME)
-        if value is None:
-            value = await store.keep(tx, _NAME, cipher.encrypt(secrets.token_bytes(32)))
-    return StopAddresses(cipher.decrypt(value))
+    return StopAddresses(await own_key(engine, cipher, _NAME))

@@ -11,7 +11,8 @@ from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
-from upbridge.operations.resolve_problem import READ_AGAIN, ProblemActions
+from upbridge.engine.unreadable import READ_AGAIN
+from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.store import documents, history, links, problem_queries
 from upbridge.store.changes import Origin, mark_changed
 from upbridge.store.history import NewEntry

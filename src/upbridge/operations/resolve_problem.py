@@ -9,17 +9,15 @@ from upbridge.domain.delivery import is_guard
 from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.platform import PLATFORM
+from upbridge.engine.unreadable import READ_AGAIN
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.store import cursors, documents, history
-from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.changes import Origin, mark_changed
 from upbridge.store.history import NewEntry
 from upbridge.store.problem_queries import Problem, Problems
 from upbridge.store.problems import Stage, close_entity, dismissed
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
-
-#: What the platform can be asked for again, by the kind of a problem.
-READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
 
 
 @dataclass(frozen=True, slots=True)

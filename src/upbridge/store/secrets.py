@@ -1,23 +1,25 @@
 """Secrets that the service makes for itself, encrypted."""
 
+from secrets import token_bytes
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.store.schema import secrets
 
 
-async def keep(tx: AsyncConnection, name: str, value: bytes) -> bytes:
-    """Store *value* unless *name* has one already; returns the value that *name* has now."""
-    await tx.execute(insert(secrets).values(name=name, value=value).on_conflict_do_nothing())
-    return bytes((await tx.execute(select(secrets.c.value).where(secrets.c.name == name))).scalar_one())
-
-
-async def find(tx: AsyncConnection, name: str) -> bytes | None:
-    """The value of *name*; None if it has none."""
-    value = await tx.scalar(select(secrets.c.value).where(secrets.c.name == name))
-    return None if value is None else bytes(value)
+async def own_key(engine: AsyncEngine, cipher: Cipher, name: str) -> bytes:
+    """The key *name* of 32 bytes. The first caller makes it, every other reads it. Raises `DecryptionError`."""
+    there = select(secrets.c.value).where(secrets.c.name == name)
+    async with engine.begin() as tx:
+        value = await tx.scalar(there)
+        if value is None:
+            made = cipher.encrypt(token_bytes(32))
+            await tx.execute(insert(secrets).values(name=name, value=made).on_conflict_do_nothing())
+            value = (await tx.execute(there)).scalar_one()
+    return cipher.decrypt(bytes(value))
 
 
 async def values(tx: AsyncConnection) -> list[bytes]:

@@ -15,9 +15,6 @@ from upbridge.domain.sku import Match, code_key
 from upbridge.store.schema import variants as table
 from upbridge.store.sql import containing, one_of
 
-#: No number of a product has more digits.
-_LONGEST_ID = 18
-
 
 @dataclass(frozen=True, slots=True)
 class ShownVariant:
@@ -82,7 +79,7 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     """Variants that *words* name: by their code, their key or the number of their product, then by their EAN or by
     a part of their title, which may be typed without its accents."""
     code = code_key(words)
-    number = digits(words, longest=_LONGEST_ID)
+    number = digits(words)
     coded = false() if code is None else table.c.code_key == code
     measured = false() if code is None else table.c.ean_key == code
     named = or_(coded, table.c.key == words, table.c.product_id == number)

@@ -8,8 +8,6 @@ them says that this service made them: an invented one is refused without asking
 ever logged. A session belongs to one shop: every page takes the shop from `Visitor` and from nothing else.
 """
 
-import base64
-import binascii
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from typing import TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.encryption import Cipher, digest
+from upbridge.core.encryption import Cipher, digest, from_url_text, url_text
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import sessions as store
 from upbridge.store.sessions import SessionOwner, SessionPurpose
@@ -76,15 +74,12 @@ class Sessions:
         """Whether this service made *secret* for that *purpose*, by computation alone; it may have ended."""
         if len(secret) != _LENGTH or not secret.isascii():
             return False
-        try:
-            stamp = base64.b64decode(secret[_RANDOM_LENGTH:], altchars=b"-_", validate=True)
-        except binascii.Error:
-            return False
-        return self._cipher.stamped(stamp, purpose, secret[:_RANDOM_LENGTH])
+        stamp = from_url_text(secret[_RANDOM_LENGTH:])
+        return stamp is not None and self._cipher.stamped(stamp, purpose, secret[:_RANDOM_LENGTH])
 
     def _new(self, purpose: SessionPurpose) -> str:
         random = secrets.token_urlsafe(_RANDOM_BYTES)
-        return random + base64.urlsafe_b64encode(self._cipher.stamp(purpose, random)[:_STAMP_BYTES]).decode()
+        return random + url_text(self._cipher.stamp(purpose, random)[:_STAMP_BYTES])
 
     async def issue(self, shop_id: ShopId, language: str) -> str:
         """A ticket for this shop: good once, for 60 seconds."""

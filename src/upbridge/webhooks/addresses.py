@@ -6,18 +6,15 @@ has a secret of its own (R41), and nothing has to be stored to recognise it. Add
 renewed by the next generation (`store.shops.renew_webhooks`). Why not a column: docs/decisions/0002.
 """
 
-import base64
-import binascii
 import hmac
-import secrets
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.encryption import Cipher, mac
+from upbridge.core.encryption import Cipher, from_url_text, mac, url_text
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import secrets as store
+from upbridge.store.secrets import own_key
 
 _NAME = "webhook addresses"
 _ID_BYTES = 16
@@ -45,7 +42,7 @@ class WebhookAddresses:
         """The token of one shop, source and event (url-safe, 48 characters or a few more)."""
         number = generation.to_bytes(_GENERATION_BYTES) if generation else b""
         raw = shop_id.bytes + number + self._mac(shop_id, source, event, generation)
-        return base64.urlsafe_b64encode(raw).decode()
+        return url_text(raw)
 
     def shop(self, token: str, source: str, event: str) -> Recognised | None:
         """The shop that *token* was made for, or None if we never made it."""
@@ -60,11 +57,8 @@ class WebhookAddresses:
         return found
 
     def _recognised(self, token: str, source: str, event: str) -> Recognised | None:
-        try:
-            raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-        except (binascii.Error, UnicodeEncodeError, ValueError):
-            return None
-        if len(raw) not in (_ID_BYTES + _MAC_BYTES, _ID_BYTES + _GENERATION_BYTES + _MAC_BYTES):
+        raw = from_url_text(token)
+        if raw is None or len(raw) not in (_ID_BYTES + _MAC_BYTES, _ID_BYTES + _GENERATION_BYTES + _MAC_BYTES):
             return None
         shop_id = ShopId(UUID(bytes=raw[:_ID_BYTES]))
         generation = int.from_bytes(raw[_ID_BYTES:-_MAC_BYTES])
@@ -78,6 +72,4 @@ class WebhookAddresses:
 
 async def load_addresses(engine: AsyncEngine, cipher: Cipher) -> WebhookAddresses:
     """The service's addresses; the first caller makes the key, every other reads it."""
-    async with engine.begin() as tx:
-        value = await store.keep(tx, _NAME, cipher.encrypt(secrets.token_bytes(32)))
-    return WebhookAddresses(cipher.decrypt(value))
+    return WebhookAddresses(await own_key(engine, cipher, _NAME))

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
 
 from upbridge.core.clock import PRAGUE
-from upbridge.core.parsing import array, storable
+from upbridge.core.parsing import LONGEST_KEY, array, storable
 from upbridge.domain.money import CENT
 from upbridge.systems.upgates.errors import Unreadable
 
@@ -35,7 +35,6 @@ _NO_MOMENT = re.compile(
 )
 #: The days with which other programs begin to count.
 _FIRST_DAYS = frozenset({date(1899, 12, 30), date(1900, 1, 1), date(1970, 1, 1)})
-_LONGEST_KEY = 100
 
 Raw: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
@@ -330,7 +329,7 @@ def key_of(raw: Any, *names: str) -> str:
             if isinstance(value, str | int) and not isinstance(value, bool):
                 written = storable(str(value))
                 if written.strip():
-                    return written[:_LONGEST_KEY]
+                    return written[:LONGEST_KEY]
     return "?"
 
 

@@ -13,8 +13,6 @@ from upbridge.web.proposals import LISTED, as_file, shown
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
-_LONGEST_ID = 18
-
 
 @router.get("/decision")
 async def decision(here: Session) -> Response:
@@ -82,7 +80,7 @@ async def no(here: Session, form: Posted) -> Response:
 
 async def _held(here: PageContext, typed: str) -> Held | None:
     """What waits for this answer; None where it waits no more."""
-    number = digits(typed, longest=_LONGEST_ID)
+    number = digits(typed)
     if number is None:
         raise BadRequest
     try:

@@ -14,7 +14,6 @@ from upbridge.web.queries.find import MOST, Hit, search, timeline
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 LONGEST = 100
-_LONGEST_ID = 18
 
 
 @router.get("/find")
@@ -49,7 +48,7 @@ async def find(here: Session) -> Response:
 @router.post("/find/again")
 async def again(here: Session, form: Posted) -> Response:
     """Read a product again: what differs somewhere is sent."""
-    key, wanted = digits(one(form, "key"), longest=_LONGEST_ID), typed(one(form, "q"))
+    key, wanted = digits(one(form, "key")), typed(one(form, "q"))
     if key is None:
         raise NotFound
     await here.pages.act().again.product(here.shop, str(key))

@@ -20,7 +20,6 @@ from upbridge.web.queries.history import history_of, run_of
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
-_LONGEST_ID = 18
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00\Z")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 #: What has a cause of problems as its subject.
@@ -55,9 +54,9 @@ class Line:
 @router.get("/history")
 async def history(here: Session) -> Response:
     """What was done, the newest first, a page of it; with `run` the numbers of one stock run."""
-    number = digits(here.query.get("run", ""), longest=_LONGEST_ID)
+    number = digits(here.query.get("run", ""))
     run = None if number is None else await run_of(here.pages.engine, here.shop.id, number)
-    before = digits(here.query.get("before", ""), longest=_LONGEST_ID)
+    before = digits(here.query.get("before", ""))
     view = await history_of(here.pages.engine, here.shop.id, before)
     return await here.page(
         "history",

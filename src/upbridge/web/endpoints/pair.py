@@ -12,7 +12,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 #: So many SKUs are offered.
 MOST = 20
-_LONGEST, _LONGEST_ID = 100, 18
+_LONGEST = 100
 
 
 @router.get("/pair")
@@ -41,7 +41,7 @@ async def ask(here: Session) -> Response:
 @router.post("/pair")
 async def pair(here: Session, form: Posted) -> Response:
     """Pair the variant with the SKU."""
-    key, sku_id = _typed(one(form, "key")), digits(one(form, "sku"), longest=_LONGEST_ID)
+    key, sku_id = _typed(one(form, "key")), digits(one(form, "sku"))
     if sku_id is None:
         raise NotFound
     try:

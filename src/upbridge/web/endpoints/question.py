@@ -16,8 +16,6 @@ from upbridge.web.proposals import LISTED, as_whole_file, shown
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
-_LONGEST_ID = 18
-
 
 @router.get("/question")
 async def question(here: Session) -> Response:
@@ -48,7 +46,7 @@ async def export(here: Session) -> Response:
 
 
 async def _foreseen(here: PageContext, limit: int | None) -> tuple[Problem, DryRun]:
-    number = digits(here.query.get("id", ""), longest=_LONGEST_ID)
+    number = digits(here.query.get("id", ""))
     if number is None:
         raise BadRequest
     return await here.pages.act().held.foresee(here.shop, number, limit=limit)

@@ -10,8 +10,6 @@ from upbridge.web.proposals import LISTED, as_whole_file, shown
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
-_LONGEST_ID = 18
-
 
 @router.get("/undo")
 async def ask(here: Session) -> Response:
@@ -47,7 +45,7 @@ async def undo(here: Session, form: Posted) -> Response:
 
 
 def _number(typed: str) -> int:
-    number = digits(typed, longest=_LONGEST_ID)
+    number = digits(typed)
     if number is None:
         raise NotFound
     return number

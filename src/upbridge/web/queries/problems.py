@@ -9,7 +9,7 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import PerMarket
-from upbridge.operations.resolve_problem import READ_AGAIN
+from upbridge.engine.unreadable import READ_AGAIN
 from upbridge.store import change_queries, document_queries, orders, problem_queries, variant_queries
 from upbridge.store.problem_queries import ListedCause, ListedProblem, Wanted
 from upbridge.store.variant_queries import NamedVariant
