@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from upbridge_sandbox.mail_box import MailBox, MailFault
 from upbridge_sandbox.rng import RandomStreams
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.signing import Signer
-from upbridge_sandbox.uphance.organisations import Uphance
+from upbridge_sandbox.uphance.organisations import Uphance, system_clock
 from upbridge_sandbox.upp.tenant import Tenant
 
 SYSTEMS = ("upgates", "upp", "uphance", "key")
@@ -36,10 +36,6 @@ class Addresses:
         return asdict(self)
 
 
-def _system_clock() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(slots=True)
 class State:
     """Everything that the simulated systems know. One process, one loop: no locks.
@@ -60,7 +56,7 @@ class State:
     mail_box: MailBox = field(default_factory=MailBox)
     wrong_logins: dict[str, list[datetime]] = field(default_factory=dict)
     addresses: Addresses | None = None
-    clock: Callable[[], datetime] = _system_clock
+    clock: Callable[[], datetime] = system_clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: RandomStreams = field(init=False)
     call_log: CallLog = field(init=False)

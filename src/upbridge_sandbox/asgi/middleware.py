@@ -134,24 +134,11 @@ class Faulty:
         elif self.busy is not None and self._strikes("busy", call):
             answer = self.busy(call, self.faults.retry_after)
         elif (chance := self._damage(call)) is not None:
-            whole = await self._answer(call, receive)
+            whole = await answer_of(self.app, scope, receive)
             answer = Response(garbled(bytes(whole.body), chance), whole.status_code, media_type=_JSON)
         else:
-            answer = await self._spoiled(await self._answer(call, receive), call, receive)
+            answer = await self._spoiled(await answer_of(self.app, scope, receive), call, receive)
         await answer(scope, receive, send)
-
-    async def _answer(self, call: Call, receive: Receive) -> Response:
-        """What the system answers, before it leaves."""
-        messages: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            messages.append(message)
-
-        await self.app(call.scope, receive, keep)
-        start, *parts = messages
-        answer = Response(b"".join(part.get("body", b"") for part in parts), start["status"])
-        answer.raw_headers = list(start["headers"])
-        return answer
 
     async def _spoiled(self, answer: Response, call: Call, receive: Receive) -> Response:
         """*answer*, unless it is lost after a write or something in it is broken. Raises `ConnectionCut`."""
@@ -213,6 +200,20 @@ class Faulty:
         finally:
             hung_up.cancel()
             slow.cancel()
+
+
+async def answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
+    """What *app* answers, whole, before it leaves."""
+    messages: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope, receive, keep)
+    start, *parts = messages
+    answer = Response(b"".join(part.get("body", b"") for part in parts), start["status"])
+    answer.raw_headers = list(start["headers"])
+    return answer
 
 
 def too_many(_call: Call, seconds: int) -> Response:

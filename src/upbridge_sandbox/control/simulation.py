@@ -16,7 +16,6 @@ class SimulationControls(Controls):
         state, call_log = self.state, self.state.call_log
         return (
             ("GET", "/state", lambda _call: state.as_json()),
-            ("GET", "/addresses", lambda _call: state.addresses.as_json() if state.addresses else {}),
             ("POST", "/addon", self.set_addon),
             ("POST", "/clock", self.clock),
             ("POST", "/key", self.key),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from upbridge_sandbox.demo.upp_rules import Json, adds_up
+from upbridge_sandbox.demo.upp_rules import Json, adds_up, exact
 
 SENDING_STATUSES = (1, 2)  # Received, PaymentSuccessful
 
@@ -40,7 +40,7 @@ class Skus:
         for product in products:
             for variation in product["variations"]:
                 for sku in variation["skus"]:
-                    self.by_number.setdefault(_key(sku["sku_number"]), []).append(sku["id"])
+                    self.by_number.setdefault(spelled(sku["sku_number"]), []).append(sku["id"])
                     if sku["ean"]:
                         self.by_ean.setdefault(sku["ean"], []).append(sku["id"])
         self.channels: dict[str, list[int]] = {}
@@ -49,7 +49,7 @@ class Skus:
 
     def sku(self, line: Json) -> int | None:
         """The SKU of an order line: by code, then by EAN; two candidates are none."""
-        for index, value in ((self.by_number, _key(line["code"])), (self.by_ean, line["ean"])):
+        for index, value in ((self.by_number, spelled(line["code"])), (self.by_ean, line["ean"])):
             found = index.get(value or "", [])
             if found:
                 return found[0] if len(found) == 1 else None
@@ -74,11 +74,11 @@ def sales_order(order: Json, skus: Skus) -> SalesOrder | Parked:
         if line["quantity"] != int(line["quantity"]) or line["quantity"] <= 0:
             return Parked("quantity")
         pieces[sku] += int(line["quantity"])
-    goods = sum((_exact(line["price_without_vat"]) for line in order["products"]), Decimal(0))
+    goods = sum((exact(line["price_without_vat"]) for line in order["products"]), Decimal(0))
     for name in ("discount_voucher", "quantity_discount", "loyalty_points"):
         for discount in (order[name] or {}).get("discounts", ()):
-            goods -= abs(_exact(discount["price_without_vat"]))
-    shipping = _exact(order["shipment"]["price_without_vat"]) + _exact(order["payment"]["price_without_vat"])
+            goods -= abs(exact(discount["price_without_vat"]))
+    shipping = exact(order["shipment"]["price_without_vat"]) + exact(order["payment"]["price_without_vat"])
     return SalesOrder(channels[0], pieces, goods, shipping)
 
 
@@ -89,8 +89,8 @@ def as_sent(copy: Json) -> SalesOrder:
     for line in copy["line_items"]:
         for entry in line["line_quantities"]:
             pieces[entry["sku_id"]] += entry["quantity"]
-            goods += _exact(line["unit_price"]) * entry["quantity"]
-    return SalesOrder(copy["channel_id"], pieces, goods, _exact(copy["shipping_cost"]))
+            goods += exact(line["unit_price"]) * entry["quantity"]
+    return SalesOrder(copy["channel_id"], pieces, goods, exact(copy["shipping_cost"]))
 
 
 def sendable(order: Json) -> bool:
@@ -124,9 +124,6 @@ def wrong_customer(customer: Json, order: Json, key: str) -> str:
     return ""
 
 
-def _key(code: Any) -> str:
+def spelled(code: Any) -> str:
+    """A code as it is compared."""
     return str(code or "").strip().lower()
-
-
-def _exact(value: Any) -> Decimal:
-    return Decimal(str(value))

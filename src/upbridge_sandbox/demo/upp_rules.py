@@ -34,11 +34,14 @@ FIRST_MARKET = Market()
 def product_documents(product: Json, market: Market = FIRST_MARKET) -> dict[str, Json | None]:
     """The documents of *product* by their id; None where it is not for sale or has no price."""
     return {
-        f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}": _document(
-            product, variant, market
-        )
+        product_key(product, variant): _document(product, variant, market)
         for variant in product["variants"] or [None]
     }
+
+
+def product_key(product: Json, variant: Json | None) -> str:
+    """The id of a variant, or of a product without any."""
+    return f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}"
 
 
 def sku_counts(products: list[Json], market: Market = FIRST_MARKET) -> Counter[str]:
@@ -49,7 +52,7 @@ def sku_counts(products: list[Json], market: Market = FIRST_MARKET) -> Counter[s
 
 def product_ids(product: Json) -> list[str]:
     """The ids under which *product* may be known."""
-    return [f"v-{variant['variant_id']}" for variant in product["variants"]] or [f"p-{product['product_id']}"]
+    return [product_key(product, variant) for variant in product["variants"] or [None]]
 
 
 def for_sale(product: Json, variant: Json | None) -> bool:
@@ -82,7 +85,7 @@ def _document(product: Json, variant: Json | None, market: Market) -> Json | Non
     if not for_sale(product, variant) or found is None:
         return None
     row, entry = found
-    key = f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}"
+    key = product_key(product, variant)
     text: Json = next((item for item in product["descriptions"] if item["language"] == market.language), {})
     stock = _inherited(product, variant, "stock")
     document: Json = {
@@ -138,24 +141,24 @@ def sums(order: Json) -> tuple[Decimal, Decimal]:
     """What the order's parts add up to, with and without VAT."""
     total, net = Decimal(0), Decimal(0)
     for part in [*order["products"], order["shipment"], order["payment"]]:
-        total += _exact(part["price_with_vat"])
-        net += _exact(part["price_without_vat"])
+        total += exact(part["price_with_vat"])
+        net += exact(part["price_without_vat"])
     for name in ("discount_voucher", "quantity_discount", "loyalty_points"):
         for discount in (order[name] or {}).get("discounts", ()):
-            total -= abs(_exact(discount["price_with_vat"]))
-            net -= abs(_exact(discount["price_without_vat"]))
+            total -= abs(exact(discount["price_with_vat"]))
+            net -= abs(exact(discount["price_without_vat"]))
     return total, net
 
 
 def adds_up(order: Json) -> bool:
     """Whether the parts are the whole."""
-    return abs(sums(order)[0] - _exact(order["order_total_before_round"])) <= TOLERANCE
+    return abs(sums(order)[0] - exact(order["order_total_before_round"])) <= TOLERANCE
 
 
 def order_document(order: Json) -> Json:
     """The document of *order*."""
     total, net = sums(order)
-    gross = _exact(order["order_total"])
+    gross = exact(order["order_total"])
     if not adds_up(order):
         net = gross * net / total if total else gross
     moment = datetime.fromisoformat(order["creation_time"]).astimezone(UTC)
@@ -178,12 +181,13 @@ def _item(line: Json, order: Json) -> Json | None:
         sku = f"p-{line['product_id']}"
     if line["type"] in ("discount", "set_part") or not sku or line["quantity"] <= 0:
         return None
-    unit = _exact(line["price_per_unit_with_vat"])
+    unit = exact(line["price_per_unit_with_vat"])
     if line["type"] == "set" and not unit:
         parts = [part for part in order["products"] if part["parent_uuid"] == line["uuid"]]
-        unit = sum((_exact(part["price_with_vat"]) for part in parts), Decimal(0)) / _exact(line["quantity"])
+        unit = sum((exact(part["price_with_vat"]) for part in parts), Decimal(0)) / exact(line["quantity"])
     return {"sku": sku, "name": line["title"] or sku, "quantity": line["quantity"], "price": float(unit)}
 
 
-def _exact(value: Any) -> Decimal:
+def exact(value: Any) -> Decimal:
+    """A number of JSON as it is written."""
     return Decimal(str(value))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from upbridge_sandbox.demo.compare import DIFFERENT, LOST, UNWANTED, Origin, Verdict
 from upbridge_sandbox.demo.sandbox_client import SHOP, SandboxClient
-from upbridge_sandbox.demo.uphance_rules import Skus
-from upbridge_sandbox.demo.upp_rules import CANCELED, Json
+from upbridge_sandbox.demo.uphance_rules import Skus, spelled
+from upbridge_sandbox.demo.upp_rules import CANCELED, Json, product_key
 
 SENT = 4
 AT_REST = (SENT, 6, 7)  # Sent, PaymentFailed, Unresolved: such an order is not on its way to Uphance
@@ -139,16 +139,16 @@ def pairs(origin: Origin, products: list[Json]) -> list[tuple[Json, Json]]:
     by_code: dict[str, list[Json]] = {}
     by_ean: dict[str, list[Json]] = {}
     for sku in skus:
-        by_code.setdefault(_spelled(sku["sku_number"]), []).append(sku)
+        by_code.setdefault(spelled(sku["sku_number"]), []).append(sku)
         by_ean.setdefault(sku["ean"] or "", []).append(sku)
     found: list[tuple[Json, Json]] = []
     for item in _items(origin):
-        by_either = by_code.get(_spelled(item["code"])) or by_ean.get(item["ean"] or "-", [])
+        by_either = by_code.get(spelled(item["code"])) or by_ean.get(item["ean"] or "-", [])
         if len(by_either) == 1:
             found.append((item, by_either[0]))
     often = Counter(sku["id"] for _, sku in found)
-    codes = Counter(_spelled(item["code"]) for item in _items(origin))
-    return [(item, sku) for item, sku in found if often[sku["id"]] == 1 and codes[_spelled(item["code"])] == 1]
+    codes = Counter(spelled(item["code"]) for item in _items(origin))
+    return [(item, sku) for item, sku in found if often[sku["id"]] == 1 and codes[spelled(item["code"])] == 1]
 
 
 def _items(origin: Origin) -> list[Json]:
@@ -157,11 +157,8 @@ def _items(origin: Origin) -> list[Json]:
     for product in origin.products:
         if not product["active_yn"] or product["archived_yn"]:
             continue
-        if not product["variants"]:
-            items.append({**product, "key": f"p-{product['product_id']}"})
-        items += [{**variant, "key": f"v-{variant['variant_id']}"} for variant in product["variants"]]
+        items += [
+            {**(variant or product), "key": product_key(product, variant)}
+            for variant in product["variants"] or [None]
+        ]
     return [item for item in items if item["code"] and item["stock"] is not None]
-
-
-def _spelled(code: str | None) -> str:
-    return (code or "").strip().lower()

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.middleware import answer_of
 from upbridge_sandbox.seed.formats import Json
 
 FORM = "application/x-www-form-urlencoded"
@@ -36,15 +37,10 @@ class Forms:
         sent = call.fields()
         scope["method"], then = sent.pop("method", "POST"), sent.pop("then", "")
         call.content = json.dumps(_body(sent)).encode()
-        messages: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            messages.append(message)
-
-        await self.app(scope, receive, keep)
-        start, answer = messages[0], json.loads(b"".join(message.get("body", b"") for message in messages))
-        if start["status"] >= _FIRST_ERROR:
-            page = self.failed(answer["error"], start["status"])
+        response = await answer_of(self.app, scope, receive)
+        answer = json.loads(bytes(response.body))
+        if response.status_code >= _FIRST_ERROR:
+            page = self.failed(answer["error"], response.status_code)
         else:
             page = RedirectResponse(then.format(**answer) or call.headers.get("referer", "/"), 303)
         await page(scope, receive, send)

@@ -95,7 +95,8 @@ class Organisation:
         }
 
 
-def _system_clock() -> datetime:
+def system_clock() -> datetime:
+    """The moment by the machine."""
     return datetime.now(UTC)
 
 
@@ -111,7 +112,7 @@ class Uphance:
     tax_level: Decimal | None = None
     """Per cent on everything; None: what the shop charged."""
     lists: ListFaults = field(default_factory=ListFaults)
-    clock: Callable[[], datetime] = _system_clock
+    clock: Callable[[], datetime] = system_clock
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(8_000_001))
 
     def add_user(self, email: str, password: str, organisations: list[int]) -> None:
