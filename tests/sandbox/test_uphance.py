@@ -223,6 +223,23 @@ async def test_a_webhook_is_repeated_until_it_is_answered_with_2xx(uphance: Upha
     assert [body["event"] for body in addon.received("/hook")] == ["pick_ticket_update"] * 2
 
 
+async def test_a_deleted_pick_ticket_is_gone_and_its_webhook_has_no_more_than_its_id(
+    uphance: Uphance, addon: Any
+) -> None:
+    order = (await uphance("POST", "/sales_orders", json={"sales_order": await _order(uphance)})).json()[
+        "sales_order"
+    ]
+    ticket = await uphance.box.control("POST", "/uphance/501/tickets", {"order_id": order["id"]})
+    addon.answers["/hook"] = (204, None)
+    await uphance.box.control("POST", "/uphance/501/webhook", {"url": f"{addon.url}/hook"})
+
+    await uphance.box.control("DELETE", f"/uphance/501/tickets/{ticket['id']}")
+    await addon.wait_for(lambda: len(addon.received("/hook")) == 1)
+
+    assert (await uphance("GET", f"/pick_tickets/{ticket['id']}")).status_code == 404
+    assert addon.received("/hook") == [{"event": "pick_ticket_delete", "pick_ticket": {"id": ticket["id"]}}]
+
+
 async def test_its_tax_can_be_made_to_differ_from_the_shops(uphance: Uphance) -> None:
     create = {"sales_order": await _order(uphance)}
     usual = (await uphance("POST", "/sales_orders", json=create)).json()["sales_order"]["line_items"][0]
