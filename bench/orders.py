@@ -127,6 +127,24 @@ async def seconds_late(
         if not any(missing.values()):
             return late
         if time.monotonic() > deadline:
-            raise Failed(f"orders that did not arrive: {missing}")
+            raise Failed(f"orders that did not arrive: {missing}; {await _left(testbed)}")
         testbed.processes.check()
         await asyncio.sleep(0.5)
+
+
+async def _left(testbed: Testbed) -> str:
+    """Why orders are missing: what still waits, and how many webhooks came too late to be repeated."""
+    counts = {
+        "changes": "SELECT count(*) FROM changes",
+        "documents": "SELECT count(*) FROM documents WHERE state = 'waiting'",
+        "lanes that wait": "SELECT count(*) FROM lanes WHERE until > now()",
+        "problems": "SELECT count(*) FROM problems WHERE dismissed_at IS NULL",
+    }
+    found = {name: await testbed.value(query) for name, query in counts.items()}
+    address = f"{testbed.processes.addresses['admin']}/control"
+    async with httpx.AsyncClient(trust_env=False, timeout=60, base_url=address) as client:
+        for number in range(SHOPS):
+            said = (await client.get(f"/shops/orders_{number}/timings")).raise_for_status().json()
+            for outcome, count in said["outcomes"].items():
+                found[f"webhooks {outcome}"] = found.get(f"webhooks {outcome}", 0) + count
+    return ", ".join(f"{name}: {count}" for name, count in found.items())
