@@ -1,9 +1,25 @@
 """The words that are gone are found where they come back, and the glossary has one line for each word."""
 
+import re
+
 from tests.project import words
 from tests.project.documents import TOP
+from upbridge.store.schema import metadata
 
 GLOSSARY = (TOP / "docs/glossary.md").read_text()
+
+#: Tables whose names mean what they mean everywhere.
+EVERYDAY = {
+    "api_calls",
+    "call_leases",
+    "compatibility",
+    "daily_stats",
+    "deliveries",
+    "failed_logins",
+    "metric_samples",
+    "secrets",
+    "signatures",
+}
 
 
 def test_a_gone_name_is_found_as_a_part_of_a_name() -> None:
@@ -46,6 +62,13 @@ def test_the_glossary_has_one_line_for_each_word() -> None:
     assert terms
     assert sorted(terms) == sorted(set(terms))
     assert [row for row in rows if row.count("|") != 3] == []
+
+
+def test_each_table_is_explained_or_has_an_everyday_name() -> None:
+    terms = re.findall(r"^\| ([^|]+) \|", GLOSSARY.lower(), re.MULTILINE)
+    names = {table: re.sub("ies$", "y", table.replace("_", " ")).removesuffix("s") for table in metadata.tables}
+
+    assert {table for table, name in names.items() if name not in ", ".join(terms)} == EVERYDAY
 
 
 def test_the_glossary_names_no_gone_word() -> None:
