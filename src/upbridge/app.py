@@ -24,6 +24,7 @@ from upbridge.core.i18n import load_texts
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.core.telemetry.tracing import configure_tracing, tracing
+from upbridge.domain.webhooks import ROOT
 from upbridge.installation import endpoints as installation_endpoints
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import open_database
@@ -99,7 +100,7 @@ def create_app(
     if tracing():
         app.add_middleware(TracedRequests)  # which sees webhooks as well
     else:
-        app.answer_directly("/webhooks/", inbox_endpoints.router.routes)
+        app.answer_directly(ROOT, inbox_endpoints.router.routes)
     app.protect_with(common_headers(https=settings.public_origin(port).startswith("https:")))
     app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)

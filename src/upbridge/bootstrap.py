@@ -13,6 +13,7 @@ from upbridge.core.database_failure import reason_of
 from upbridge.core.deadline import with_deadline
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import NotReady
+from upbridge.domain import webhooks
 from upbridge.domain.lane import Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
 from upbridge.job_queue import JOBS_POOL
@@ -21,7 +22,7 @@ from upbridge.settings import Settings
 from upbridge.store.database import Database, open_database
 from upbridge.store.probes import ANSWER_SECONDS, require_sessions
 from upbridge.store.schema_version import schema_version
-from upbridge.systems.base import ANY_EVENT, Systems, Target
+from upbridge.systems.base import Systems, Target
 from upbridge.systems.connecting import Tools
 from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
@@ -45,8 +46,7 @@ def connections_of_worker(concurrency: int) -> int:
 def webhook_url(origin: str, addresses: WebhookAddresses, shop: Shop, source: str, event: str) -> str:
     """The secret address at which *source* reaches us for one shop and event."""
     token = addresses.token(shop.id, source, event, shop.webhook_generation)
-    place = f"{source}/{token}" if event == ANY_EVENT else f"{source}/{event}/{token}"
-    return f"{origin}/webhooks/{place}"
+    return webhooks.address(origin, source, event, token)
 
 
 def targets_of(systems: Systems, tools: Tools) -> dict[str, Target]:

@@ -20,6 +20,7 @@ from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.history import Way
 from upbridge.domain.lane import Lane
+from upbridge.domain.webhooks import ANY_EVENT
 from upbridge.insights.flow_states import CountedLights
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
@@ -31,7 +32,6 @@ from upbridge.store.database import PAGES_POOL, Database
 from upbridge.store.probes import require_sessions
 from upbridge.store.schema_version import schema_version
 from upbridge.store.shops import Shops
-from upbridge.systems.base import ANY_EVENT
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
 from upbridge.web.readiness import Readiness

@@ -9,7 +9,7 @@ from tests.attack.testbed import VICTIM, Testbed
 from tests.attack.verdicts import CALM, Verdict, spent, times, too_long, too_slow
 from tests.attack.weapons import CUT, Line
 from tests.project.reference.http import addresses
-from upbridge.systems.base import ANY_EVENT
+from upbridge.domain.webhooks import ANY_EVENT
 
 #: The share of each kind in all odd requests. Most go where a request costs least: to the parser.
 SHARES = {"routes": 0.2, "bodies": 0.12, "headers": 0.22, "raw": 0.46}

@@ -18,9 +18,9 @@ from upbridge.app import create_app
 from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.webhooks import ANY_EVENT
 from upbridge.settings import Settings
 from upbridge.store.database import Database
-from upbridge.systems.base import ANY_EVENT
 from upbridge.web_container import WebContainer, create_web_container
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 

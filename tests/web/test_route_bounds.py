@@ -13,7 +13,7 @@ from starlette.types import Message
 from tests.project.reference.http import addresses
 from tests.support.web_application import Site
 from upbridge.core.bounds import CONNECTION, FORM, SIGNED_CALL, UPLOAD, WEBHOOK, Bounds
-from upbridge.systems.base import ANY_EVENT
+from upbridge.domain.webhooks import ANY_EVENT
 from upbridge.web_container import WebContainer
 
 pytestmark = pytest.mark.usefixtures("calm_loop")

@@ -15,8 +15,6 @@ from upbridge.systems.uphance.source import SOURCE as UPHANCE
 from upbridge.webhooks.parsing import (
     MAX_RECORDS,
     ChangedKeys,
-    events,
-    known_event,
 )
 
 EVENTS = ("Orders.create", "Orders.update", "Products.update", "Products.delete", "OrderStatuses.update")
@@ -190,17 +188,6 @@ def test_what_is_not_json_is_a_bad_request(body: bytes) -> None:
     for event in EVENTS:
         with pytest.raises(BadRequest):
             read_upgates(event, body)
-
-
-# --- names --------------------------------------------------------------------------------------------------
-
-
-def test_only_events_that_we_subscribe_to_are_known() -> None:
-    assert known_event("Orders.create")
-    assert known_event("ORDERS.DELETE")
-    for name in ("Customers.create", "Orders", "Orders.", ".create", "Orders.create.x", "", "orders.lost"):
-        assert not known_event(name)
-    assert events(["Orders.create", "Customers.create"]) == ["Orders.create"]
 
 
 # --- Uphance ------------------------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ from upbridge.cli.common import cell
 from upbridge.cli.progress import PLURAL, waiting
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import ShopSettings, as_text
+from upbridge.domain.webhooks import ANY_EVENT
 from upbridge.engine.completeness import DAYS, Counted
 from upbridge.insights.flow_states import flow_states, see
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.document_queries import count_parked
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs, most_imported
-from upbridge.systems.base import ANY_EVENT, Systems
+from upbridge.systems.base import Systems
 from upbridge.systems.connecting import WebhookUrl
 
 

@@ -10,12 +10,13 @@ from upbridge.core.clock import Clock
 from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.shop import Shop
+from upbridge.domain.webhooks import ANY_EVENT
 from upbridge.store import history
 from upbridge.store import sessions as store
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.history import NewEntry
 from upbridge.store.shops import Shops, renew_webhooks
-from upbridge.systems.base import ANY_EVENT, Systems
+from upbridge.systems.base import Systems
 from upbridge.systems.connecting import WebhookUrl
 
 log = structlog.get_logger(__name__)

@@ -31,9 +31,6 @@ from upbridge.systems.decisions import Decisions
 from upbridge.systems.offers import Alone, CostUpload, Trial
 from upbridge.systems.platform import AddressPolicy, ShopAccess, ShopApi
 
-#: The event of a system that has one address for all its webhooks.
-ANY_EVENT = "any"
-
 
 @dataclass(frozen=True, slots=True)
 class Connection:

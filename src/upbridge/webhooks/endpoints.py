@@ -16,15 +16,14 @@ from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
-from upbridge.systems.base import ANY_EVENT, Source, System
+from upbridge.domain.webhooks import ANY_EVENT, is_about_facts, is_subscribed, route
+from upbridge.systems.base import Source, System
 from upbridge.systems.registry import SYSTEMS
 from upbridge.webhooks.addresses import Recognised, WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
 from upbridge.webhooks.parsing import (
     ChangedKeys,
     everything,
-    is_about_facts,
-    known_event,
     object_of,
     read_connected,
     read_upgates,
@@ -45,7 +44,7 @@ class _Container(Protocol):
     def seldom(self) -> Seldom: ...
 
 
-async def upgates(request: Request) -> Response:
+async def platform(request: Request) -> Response:
     """A delivery from Upgates: 204 once it is committed."""
     return await _receive(request, source=PLATFORM, event=request.path_params["event"])
 
@@ -95,10 +94,10 @@ def _of(system: System) -> Callable[[Request], Awaitable[Response]]:
 
 
 # Starlette's own routes: there is nothing to inject or to validate, and looking for it took time (decision 0008).
-router.add_route("/webhooks/upgates/{event}/{token}", upgates, methods=["POST"])
+router.add_route(route(PLATFORM), platform, methods=["POST"])
 for _system in SYSTEMS.connected:
     if _system.calls_back:
-        router.add_route(f"/webhooks/{_system.name}/{{token}}", _of(_system), methods=["POST"])
+        router.add_route(route(_system.name), _of(_system), methods=["POST"])
 
 
 async def _receive(request: Request, *, source: str, event: str) -> Response:
@@ -109,7 +108,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
     shop_id: ShopId | None = None
     try:
         found = container.addresses.get().shop(request.path_params["token"], source, event)
-        if found is None or (source == PLATFORM and not known_event(event)):
+        if found is None or (source == PLATFORM and not is_subscribed(event)):
             raise NotFound("no shop listens at this address")
         shop_id = found.shop_id
         hints = await _take(request, container.inbox, found, source=source, event=event)

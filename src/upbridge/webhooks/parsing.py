@@ -6,7 +6,7 @@ Payments are not published, so their mere arrival is the hint.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from upbridge.core.bounded_json import measuring, parsed
 from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, TooLarge
 from upbridge.core.parsing import array, digits, key_of
+from upbridge.domain.webhooks import is_about_facts, section_of
 from upbridge.store.changes import Kind
 from upbridge.systems.base import Source
 
@@ -23,7 +24,6 @@ MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
 _LONG = 65_536
 """Bytes of a body from which on others have their turn while it is read."""
-_FACTS = frozenset({"orderstatuses", "languages", "pricelists", "shipments", "payments"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,6 @@ class _Collector:
                 self.keys.setdefault(kind, []).append(key)
 
 
-def known_event(event: str) -> bool:
-    """Whether we subscribe to events of this name (any case)."""
-    section, _, action = event.lower().partition(".")
-    return section in {"orders", "products"} | _FACTS and action in {"create", "update", "delete"}
-
-
-def is_about_facts(event: str) -> bool:
-    """Whether *event* says only that the facts of the shop are to be read again: what its body says, if it says
-    anything and is JSON at all, is not published and makes no difference."""
-    return event.lower().partition(".")[0] in _FACTS
-
-
 async def object_of(body: bytes) -> Payload:
     """The object that *body* says. Raises `BadRequest` or `TooLarge`.
 
@@ -94,12 +82,12 @@ async def _others(body: bytes) -> None:
 
 def read_upgates(event: str, payload: Payload) -> ChangedKeys:
     """The hints in a delivery of *event*. Raises `BadRequest` or `TooLarge`; one bad record harms no other."""
-    section = event.lower().partition(".")[0]
+    facts = is_about_facts(event)
     collector = _Collector()
-    if section in _FACTS:
+    if facts:
         collector.keys[Kind.FACTS] = ["facts"]
         collector.records = 1
-    elif section == "orders":
+    elif section_of(event) == "orders":
         collector.read(Kind.ORDER, _required(payload, "orders"), "order_number")
     else:
         variants = payload.get("variants")
@@ -110,7 +98,7 @@ def read_upgates(event: str, payload: Payload) -> ChangedKeys:
         raise TooLarge(f"more than {MAX_RECORDS} records")
     if collector.unreadable and collector.unreadable == collector.records:
         raise BadRequest("no record says what changed")
-    deletes = section not in _FACTS and event.lower().endswith(".delete")
+    deletes = not facts and event.lower().endswith(".delete")
     return ChangedKeys(collector.keys, collector.records, collector.unreadable, deletes)
 
 
@@ -141,8 +129,3 @@ def _required(payload: Mapping[str, Any], name: str) -> Any:
 def _is_id(key: str) -> bool:
     """Whether *key* is the number of a product or variant, and one that the database can hold."""
     return digits(key) is not None
-
-
-def events(names: Iterable[str]) -> list[str]:
-    """Those of *names* that we subscribe to."""
-    return [name for name in names if known_event(name)]

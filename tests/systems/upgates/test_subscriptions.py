@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from tests.support.clock import NOON
+from upbridge.domain.webhooks import is_subscribed
 from upbridge.systems.platform import FailedCall
 from upbridge.systems.upgates.subscriptions import (
     RECENTLY,
@@ -14,7 +15,6 @@ from upbridge.systems.upgates.subscriptions import (
     failed_calls,
     plan,
     reconcile_webhooks,
-    wanted,
 )
 
 OURS = "https://upbridge.example.com/webhooks/upgates/"
@@ -46,12 +46,12 @@ class TestWanted:
     @pytest.mark.rule("R48", "R52")
     @pytest.mark.parametrize("name", [*ALL, "orders.UPDATE"])
     def test_what_we_carry_and_what_renews_the_facts(self, name: str) -> None:
-        assert wanted(name)
+        assert is_subscribed(name)
 
     @pytest.mark.rule("R46")
     @pytest.mark.parametrize("name", ["Customers.update", "Orders.archive", "Orders", "", "Invoices.create"])
     def test_nothing_else(self, name: str) -> None:
-        assert not wanted(name)
+        assert not is_subscribed(name)
 
 
 class TestWatched:

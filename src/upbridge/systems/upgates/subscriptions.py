@@ -12,18 +12,11 @@ from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator
 
+from upbridge.domain.platform import PLATFORM
+from upbridge.domain.webhooks import WATCHED, is_subscribed, section_of, shared_beginning
 from upbridge.systems.platform import FailedCall
 from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words, moment, whole
 
-#: The part of our addresses from which on they differ; before it stands our public origin.
-MARK = "/webhooks/upgates/"
-#: Sections whose webhooks only say that the facts are to be read again.
-FACT_SECTIONS = frozenset({"orderstatuses", "languages", "pricelists"})
-#: The same, of lists that we can do without: they are subscribed to where GET /status grants us the list, by the
-#: name of the section in lower case.
-WATCHED_SECTIONS = frozenset({"shipments", "payments"})
-_SECTIONS = frozenset({"orders", "products"}) | FACT_SECTIONS | WATCHED_SECTIONS
-_ACTIONS = frozenset({"create", "update", "delete"})
 #: How old a failed call may be to be reported; rare events may have no later one that could succeed.
 RECENTLY = timedelta(hours=24)
 
@@ -93,14 +86,8 @@ class Comparison:
     """Events that we want and that our API user may not subscribe to: nothing announces them."""
 
 
-def wanted(name: str) -> bool:
-    """Whether we listen to the event *name* (any case: the vendor's pages differ)."""
-    section, _, action = name.lower().partition(".")
-    return section in _SECTIONS and action in _ACTIONS
-
-
 def _may_miss(name: str) -> bool:
-    return name.lower().partition(".")[0] in WATCHED_SECTIONS
+    return section_of(name) in WATCHED
 
 
 def plan(
@@ -117,10 +104,10 @@ def plan(
     right if its event is wanted and its url is `url_for(event)`; the others (old token, old event, doubled)
     are deleted. An event whose `allowed_yn` is false is not created and one that exists is left as it is: it
     works again when the right comes back. An `allowed_yn` that is missing counts as allowed, but for events of
-    `WATCHED_SECTIONS`, which have to be among the *granted* too. Where *events* has none that we want, something
+    `WATCHED`, which have to be among the *granted* too. Where *events* has none that we want, something
     is wrong with the list, and nothing is done.
     """
-    named = [event for event in events if event.name and wanted(event.name)]
+    named = [event for event in events if event.name and is_subscribed(event.name)]
     if not named:
         return Actions()
     allowed = {event.name: url_for(event.name) for event in named if event.name and _allowed(event, granted)}
@@ -145,7 +132,7 @@ def plan(
 
 def _allowed(event: WebhookEvent, granted: Collection[str]) -> bool:
     if event.name and _may_miss(event.name):
-        return event.allowed_yn is True and event.name.lower().partition(".")[0] in granted
+        return event.allowed_yn is True and section_of(event.name) in granted
     return event.allowed_yn is not False
 
 
@@ -183,10 +170,10 @@ async def reconcile_webhooks(
     """List, compare and repair; returns what was done. New ones are made before old ones go: nothing is missed.
 
     *url_for* gives the secret address of an event, *name* is what the shop's staff read in their list, *granted*
-    names those of `WATCHED_SECTIONS` that GET /status lets us read. Raises what the client raises; called again it
+    names those of `WATCHED` that GET /status lets us read. Raises what the client raises; called again it
     goes on where it stopped.
     """
-    ours = url_for("Orders.create").partition(MARK)[0] + MARK
+    ours = shared_beginning(url_for("Orders.create"), PLATFORM)
     events, existing = await client.webhook_events(), await client.webhooks()
     actions = plan(events, existing, ours=ours, url_for=url_for, granted=granted)
     for event in sorted(actions.create, key=_may_miss):
@@ -195,6 +182,6 @@ async def reconcile_webhooks(
         await client.activate_webhook(webhook_id)
     await client.delete_webhooks(actions.delete)
     kept = [hook for hook in existing if (hook.url or "").startswith(ours) and hook.id not in actions.delete]
-    needed = (one for one in events if one.name and wanted(one.name) and not _may_miss(one.name))
+    needed = (one for one in events if one.name and is_subscribed(one.name) and not _may_miss(one.name))
     denied = tuple(sorted(one.name for one in needed if one.name and one.allowed_yn is False))
     return Comparison(actions, failed_calls(kept, now=now), denied)
