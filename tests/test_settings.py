@@ -190,6 +190,16 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.coalesce_seconds == 10
 
 
+def test_a_secret_is_read_without_the_blanks_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_(monkeypatch, **GIVEN, SIGNATURE_TOKEN=" hush-token\n", METRICS_TOKEN="  ")
+
+    settings = load_settings()
+
+    assert settings.signature_token is not None
+    assert settings.signature_token.get_secret_value() == "hush-token"
+    assert settings.metrics_token is None
+
+
 def test_a_file_is_read_too_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("UPBRIDGE_COALESCE_SECONDS=3\nUPBRIDGE_RECONCILE_HOURS=5\nOTHER=1\n")
     set_(monkeypatch, COALESCE_SECONDS="4")

@@ -121,6 +121,12 @@ class Settings(BaseSettings):
     def _lists(cls, value: Any) -> Any:
         return _split(value)
 
+    @field_validator("signature_token", "metrics_token", mode="before")
+    @classmethod
+    def _pasted(cls, value: Any) -> Any:
+        """Without the blanks that copying brings along: no caller sends them, and they alone are no secret."""
+        return value.strip() or None if isinstance(value, str) else value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
