@@ -240,6 +240,12 @@ class TestPrices:
 
         assert (price.with_vat, price.sale) == (Decimal("60.00"), Decimal(60))
 
+    def test_a_discount_of_more_than_the_price_leaves_none(self) -> None:
+        listed = {**WITHOUT_FINAL, "price_original": 100, "product_discount_real": 120}
+        raw = raw_product(prices=[{**raw_prices(pricelist=listed), "price_purchase": None}])
+
+        assert parse_product(raw).variants[0].prices == ()
+
     def test_prices_may_be_stored_without_vat(self) -> None:
         raw = raw_product(prices=[raw_prices(pricelist={**WITHOUT_FINAL, "price_original": 100})])
 

@@ -411,7 +411,7 @@ def _final(entry: Listed, vat: Decimal | None, *, stored_with_vat: bool) -> tupl
                 entry.product_discount if entry.product_discount_real is None else entry.product_discount_real
             )
             stored = entry.price_original * (1 - (discount or Decimal(0)) / 100)
-        if stored is None:
+        if stored is None or stored < 0:  # a discount of more than all of it says no price
             return None, None
         final, final_net = (cents(stored), None) if stored_with_vat else (None, cents(stored))
     if vat is not None and final is None and final_net is not None:
