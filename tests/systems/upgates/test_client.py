@@ -252,6 +252,19 @@ class TestByIds:
 
         assert (page.items, upgates.requests) == ([], [])
 
+    async def test_a_list_that_moves_between_two_pages_is_no_answer(self) -> None:
+        """As many came as there are: the one that moved came twice, and another one not at all."""
+        rows = [raw_product(product_id=number) for number in (1, 2, 3, 4)]
+        answers = iter([rows[:2], [rows[3], rows[0]]])
+        upgates = Upgates(
+            lambda _: httpx.Response(
+                200, json=listed("products", next(answers), number_of_items=4, number_of_pages=2)
+            )
+        )
+
+        with pytest.raises(Unreachable, match="3 came of 4"):
+            await upgates.client.products_by_ids([1, 2, 3, 4], purpose=Purpose.PRODUCTS)
+
     async def test_a_list_that_does_not_come_whole_is_no_answer(self) -> None:
         """Otherwise what is missing would be taken for deleted."""
         upgates = answering(listed("products", [raw_product()], number_of_items=2))

@@ -65,13 +65,20 @@ async def complete(
         pages = [await one_page(chunk, 1)]
         while len(pages) < min(pages[0].pages, len(chunk)):
             pages.append(await one_page(chunk, len(pages) + 1))
-        came = sum(len(page.items) + len(page.broken) for page in pages)
+        came = _different(pages)
         if came < pages[0].total or any(page.total != pages[0].total for page in pages):
             raise Unreachable(f"{access.name}: {came} came of {pages[0].total}, or the list changed meanwhile")
         read += pages
     items = [item for page in read for item in page.items]
     broken = [bad for page in read for bad in page.broken]
     return Page(items, broken, 1, 1, len(items) + len(broken))
+
+
+def _different(pages: Sequence[Page[T]]) -> int:
+    """How many entities came. One that stands on two pages has moved meanwhile, and another one in its place was
+    not shown."""
+    keys = [getattr(item, "key", id(item)) for page in pages for item in page.items]
+    return len(set(keys) if len(pages) > 1 else keys) + sum(len(page.broken) for page in pages)
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
