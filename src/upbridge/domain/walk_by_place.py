@@ -242,13 +242,14 @@ def _page_failed(this: PlaceWalk, *, missing: bool) -> PlaceWalk:
 
 def _page_at(place: int, most: int, *, linked: bool) -> PlaceAsk:
     """The page of at most *most* rows that reaches farthest. It begins at *place*; if *linked*, before it."""
-    pages = [
-        PlaceAsk(page=max(0, place - back) // size + 1, size=size)
-        for back in ((_OVERLAP, 1) if linked else (0,))
-        for size in range(most, 0, -1)
-    ]
-    there = [page for page in pages if page.end > place and (linked or page.begin == place)]
-    return max(there, key=lambda page: page.end, default=PlaceAsk(page=place + 1, size=1))
+    end, page, size = 0, place + 1, 1
+    for back in (_OVERLAP, 1) if linked else (0,):
+        for rows in range(most, 0, -1):
+            before = max(0, place - back) // rows
+            ends = (before + 1) * rows
+            if ends > max(place, end) and (linked or before * rows == place):
+                end, page, size = ends, before + 1, rows
+    return PlaceAsk(page=page, size=size)
 
 
 def _has_own_size(asked: PlaceAsk, answer: Answer) -> bool:

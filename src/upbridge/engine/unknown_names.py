@@ -84,7 +84,7 @@ class UnknownNames:
         """
         entities = list(entities)
         bases = self._bases(shop, entities, targets)
-        named = {name for entity in entities for name in _named(entity)}
+        named = set(_named(entities))
         lacking = {entity.key: found for entity in entities if (found := [*_lacking(entity, shop, bases)])}
         if lacking and shop.facts_at is not None and shop.facts_at > self.clock() - DOUBT_AGAIN:
             lacking = await self._of_priced(shop, lacking)
@@ -136,13 +136,14 @@ class UnknownNames:
                 await self.facts.renew(tx, shop.id, facts, targets, now=now, complete=False, doubtful=False)
 
 
-def _named(entity: Entity) -> Iterator[Name]:
-    if isinstance(entity, Order):
-        if entity.status_id is not None:
+def _named(entities: Iterable[Entity]) -> Iterator[Name]:
+    lists: set[tuple[str, str]] = set()
+    for entity in entities:
+        if isinstance(entity, Product):
+            priced = {id(variant.prices): variant.prices for variant in entity.variants}  # most share theirs
+            lists.update((price.language, price.pricelist) for prices in priced.values() for price in prices)
+        elif entity.status_id is not None:
             yield Name(FactList.STATUSES, str(entity.status_id))
-        return
-    priced = {id(variant.prices): variant.prices for variant in entity.variants}  # most share theirs
-    lists = {(price.language, price.pricelist) for prices in priced.values() for price in prices}
     for language, pricelist in lists:
         yield Name(FactList.LANGUAGES, language)
         if pricelist:

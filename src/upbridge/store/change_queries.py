@@ -14,6 +14,7 @@ from sqlalchemy import (
     Subquery,
     Text,
     any_,
+    bindparam,
     exists,
     extract,
     func,
@@ -27,7 +28,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import NEVER, Kind, Origin
 from upbridge.store.schema import changes as table
-from upbridge.store.sql import SHOPS, beginning, one_of
+from upbridge.store.sql import SHOPS, among, beginning, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +242,16 @@ async def announced(
     tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, keys: Collection[str]
 ) -> set[str]:
     """Those of *keys* that wait to be read."""
-    query = select(table.c.key).where(
-        table.c.shop_id == shop_id,
-        table.c.source == source,
-        table.c.kind == kind,
-        one_of(table.c.key, keys),
-    )
-    return set(await tx.scalars(query))
+    asked = {"shop": shop_id, "from": source, "what": kind, "keys": list(keys)}
+    return set(await tx.scalars(_ANNOUNCED, asked))
+
+
+_ANNOUNCED = select(table.c.key).where(
+    table.c.shop_id == bindparam("shop"),
+    table.c.source == bindparam("from"),
+    table.c.kind == bindparam("what"),
+    among(table.c.key, "keys"),
+)
 
 
 def unread_keys(shop_id: ShopId, source: str, kind: Kind) -> Select[str]:

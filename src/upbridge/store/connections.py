@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Exists,
     Subquery,
+    bindparam,
     case,
     delete,
     exists,
@@ -274,10 +275,13 @@ async def _bare_names_taken(tx: AsyncConnection, shop_id: ShopId, system: str, a
 
 async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:
     """The shop's connections by system, in the caller's transaction."""
-    rows = await tx.execute(select(*_COLUMNS).where(table.c.shop_id == shop_id).order_by(table.c.system))
+    rows = await tx.execute(_OF_SHOP, {"shop": shop_id})
     return {
         row["system"]: ConnectionRow(**{**row, "state": ConnectionState(row["state"])}) for row in rows.mappings()
     }
+
+
+_OF_SHOP = select(*_COLUMNS).where(table.c.shop_id == bindparam("shop")).order_by(table.c.system)
 
 
 async def of_shops(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[ConnectionRow]:

@@ -33,7 +33,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import link_queries, links
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import as_rows, constant, one_of, rows_of
+from upbridge.store.sql import among, as_rows, constant, one_of, rows_of
 
 SENDING = "sending"
 WAITING = "waiting"
@@ -68,15 +68,14 @@ async def queued(
     tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Queued]:
     """The documents that belong to *parents*, locked until the transaction ends, by kind and key."""
-    query = (
-        select(table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state, table.c.reason)
-        .where(table.c.shop_id == shop_id, table.c.target == target, one_of(table.c.parent, parents))
-        .where(table.c.state != UNWANTED)
-        .order_by(table.c.kind, table.c.key)
-        .with_for_update()
-    )
-    rows = await tx.execute(query)
+    rows = await tx.execute(_QUEUED, {"shop": shop_id, "to": target, "parents": list(parents)})
     return {(row.kind, row.key): Queued(*row) for row in rows}
+
+
+_COLUMNS = (table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state, table.c.reason)
+_HERE = (table.c.shop_id == bindparam("shop"), table.c.target == bindparam("to"))
+_QUEUED = select(*_COLUMNS).where(*_HERE, among(table.c.parent, "parents"), table.c.state != UNWANTED)
+_QUEUED = _QUEUED.order_by(table.c.kind, table.c.key).with_for_update()
 
 
 async def put(

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import bindparam, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import first_looks as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import among, one_of
 
 
 class Taken(StrEnum):
@@ -46,12 +46,13 @@ class FirstLook:
 
 async def of_keys(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[Place, FirstLook]:
     """The first looks at the things with these *keys*."""
-    rows = await tx.execute(
-        select(table.c.kind, table.c.key, table.c.looked_at, table.c.told).where(
-            table.c.shop_id == shop_id, one_of(table.c.key, keys)
-        )
-    )
+    rows = await tx.execute(_OF_KEYS, {"shop": shop_id, "keys": list(keys)})
     return {Place(Taken(row.kind), row.key): FirstLook(row.looked_at, row.told) for row in rows}
+
+
+_OF_KEYS = select(table.c.kind, table.c.key, table.c.looked_at, table.c.told).where(
+    table.c.shop_id == bindparam("shop"), among(table.c.key, "keys")
+)
 
 
 async def count_missing(tx: AsyncConnection, shop_id: ShopId, *, most: int) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import links as table
-from upbridge.store.sql import arrays, beginning_in, constant, one_of
+from upbridge.store.sql import among, arrays, beginning_in, constant, one_of
 
 #: A remote id that is a number.
 NUMERIC = r"^[0-9]{1,18}$"
@@ -68,8 +68,13 @@ async def links_of(
     tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Link]:
     """The links that belong to *parents*, by kind and key."""
-    query = select(table).where(*at(shop_id, target, one_of(table.c.parent, parents)))
-    return {(row.kind, row.key): link_of(row) for row in await tx.execute(query)}
+    asked = {"shop": shop_id, "at": target, "parents": list(parents)}
+    return {(row.kind, row.key): link_of(row) for row in await tx.execute(_OF_PARENTS, asked)}
+
+
+_OF_PARENTS = select(table).where(
+    table.c.shop_id == bindparam("shop"), table.c.target == bindparam("at"), among(table.c.parent, "parents")
+)
 
 
 async def by_key(

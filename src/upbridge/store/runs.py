@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     and_,
     any_,
+    bindparam,
     delete,
     exists,
     func,
@@ -98,14 +99,18 @@ def _run(row: Row[Any]) -> Run:
 
 async def get_run(tx: AsyncConnection, run_id: int) -> Run | None:
     """The run, or None if it was pruned."""
-    row = (await tx.execute(select(table).where(table.c.id == run_id))).first()
+    row = (await tx.execute(_GET, {"run": run_id})).first()
     return None if row is None else _run(row)
 
 
 async def hold_run(tx: AsyncConnection, run_id: int) -> Run | None:
     """The run, locked until the transaction ends, or None if it was pruned."""
-    row = (await tx.execute(select(table).where(table.c.id == run_id).with_for_update())).first()
+    row = (await tx.execute(_HOLD, {"run": run_id})).first()
     return None if row is None else _run(row)
+
+
+_GET = select(table).where(table.c.id == bindparam("run"))
+_HOLD = _GET.with_for_update()
 
 
 async def newest(tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: RunPurpose) -> Run | None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     insert,
@@ -39,6 +40,7 @@ from upbridge.store.sql import constant
 
 #: What a `Shop` is made of.
 _COLUMNS = tuple(table.c[field.name] for field in fields(Shop))
+_BY_ID = select(*_COLUMNS).where(table.c.id == bindparam("shop"))
 
 
 class Arrival(StrEnum):
@@ -82,7 +84,7 @@ class Shops:
 
     async def read(self, tx: AsyncConnection, shop_id: ShopId) -> Shop:
         """The same over the caller's connection."""
-        return await self._found(tx, select(*_COLUMNS).where(table.c.id == shop_id), shop_id)
+        return await self._found(tx, _BY_ID, shop_id, {"shop": shop_id})
 
     async def by_token(self, token: str) -> Shop:
         """The shop with this Upgates token; raises `NotFound`."""
@@ -133,8 +135,10 @@ class Shops:
         async with reading(self._engine) as tx:
             return await self._found(tx, select(*_COLUMNS).where(where), name)
 
-    async def _found(self, tx: AsyncConnection, query: Select[Any], name: object) -> Shop:
-        row = (await tx.execute(query)).mappings().first()
+    async def _found(
+        self, tx: AsyncConnection, query: Select[Any], name: object, asked: Mapping[str, object] | None = None
+    ) -> Shop:
+        row = (await tx.execute(query, asked)).mappings().first()
         if row is None:
             raise NotFound(f"no shop is called {name}")
         return self._shop(row)
@@ -324,9 +328,11 @@ async def set_facts(
 
 async def maps_as_before(tx: AsyncConnection, shop: Shop) -> bool:
     """Whether the settings and the facts of *shop* are still the ones that it was read with."""
-    query = select(table.c.settings, table.c.facts).where(table.c.id == shop.id)
-    row = (await tx.execute(query)).first()
+    row = (await tx.execute(_MAPS_BY, {"shop": shop.id})).first()
     return row is not None and (row.settings, row.facts) == (dict(shop.settings.chosen), shop.facts)
+
+
+_MAPS_BY = select(table.c.settings, table.c.facts).where(table.c.id == bindparam("shop"))
 
 
 @dataclass(frozen=True, slots=True)

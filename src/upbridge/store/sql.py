@@ -107,6 +107,11 @@ def one_of(operand: ColumnElement[Any], values: Collection[Any]) -> ColumnElemen
     return operand == any_(literal(list(values), ARRAY(operand.type)))
 
 
+def among(operand: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The same with the values of the parameter *name*, for a statement that is composed once."""
+    return operand == any_(bindparam(name, type_=ARRAY(operand.type)))
+
+
 def constant(word: str) -> ColumnElement[str]:
     """A constant of ours inside the statement text, so that every plan of Postgres can use partial indices."""
     assert word.isidentifier(), "it is not quoted"

@@ -37,7 +37,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, Names, code_key
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import arrays, as_rows, one_of, rows_of
+from upbridge.store.sql import among, arrays, as_rows, one_of, rows_of
 
 #: What matching compares, of every shop.
 names: Subquery = select(
@@ -80,15 +80,8 @@ async def replace_products(
     rows of *held* (keys) stay as they are. Returns what those were called, by key, that are gone."""
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
     rows = [pair for key, pair in sorted(pairs.items()) if key not in held]
-    deleted = await tx.execute(
-        delete(table)
-        .where(
-            table.c.shop_id == shop_id,
-            one_of(table.c.product_id, batch),
-            ~one_of(table.c.key, [*pairs.keys(), *held]),
-        )
-        .returning(table.c.key, table.c.code, table.c.ean)
-    )
+    kept = {"shop": shop_id, "products": list(batch), "kept": [*pairs.keys(), *held]}
+    deleted = await tx.execute(_DELETE_OTHERS, kept)
     gone = {row.key: (row.code, row.ean) for row in deleted}
     if not rows:
         return gone
@@ -102,6 +95,15 @@ async def replace_products(
     ]
     await tx.execute(_UPSERT, {"shop": shop_id, "now": now, "rows": as_rows(read)})
     return gone
+
+
+_DELETE_OTHERS = (
+    delete(table)
+    .where(
+        table.c.shop_id == bindparam("shop"), among(table.c.product_id, "products"), ~among(table.c.key, "kept")
+    )
+    .returning(table.c.key, table.c.code, table.c.ean)
+)
 
 
 class _Read(msgspec.Struct, gc=False):
@@ -180,9 +182,12 @@ class Copied:
 
 async def copied(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Copied]:
     """The variants of *products* as the copy has them."""
-    query = select(table.c.product_id, table.c.key, table.c.code_key, table.c.stock, table.c.priced)
-    rows = await tx.execute(query.where(table.c.shop_id == shop_id, one_of(table.c.product_id, products)))
-    return [Copied(*row) for row in rows]
+    return [Copied(*row) for row in await tx.execute(_COPIED, {"shop": shop_id, "products": list(products)})]
+
+
+_COPIED = select(table.c.product_id, table.c.key, table.c.code_key, table.c.stock, table.c.priced).where(
+    table.c.shop_id == bindparam("shop"), among(table.c.product_id, "products")
+)
 
 
 async def read_from(tx: AsyncConnection, shop_id: ShopId, since: datetime, products: Collection[int]) -> set[int]:
@@ -245,20 +250,27 @@ class Keyed(NamedTuple):
 
 async def keyed(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Keyed]:
     """The variants of *products* as they stand."""
-    offered = and_(table.c.listed, table.c.active)
-    query = select(table.c.key, table.c.code_key, table.c.ean_key, offered).where(table.c.shop_id == shop_id)
-    return [Keyed(*row) for row in await tx.execute(query.where(one_of(table.c.product_id, products)))]
+    return [Keyed(*row) for row in await tx.execute(_KEYED, {"shop": shop_id, "products": list(products)})]
+
+
+_OFFERED = and_(table.c.listed, table.c.active)
+_KEYED = select(table.c.key, table.c.code_key, table.c.ean_key, _OFFERED).where(
+    table.c.shop_id == bindparam("shop"), among(table.c.product_id, "products")
+)
 
 
 async def offered_as(tx: AsyncConnection, shop_id: ShopId, by: str, wanted: Collection[str]) -> list[Named]:
     """The variants on offer that have one of the names *wanted* (keys); *by* is `code` or `ean`."""
-    name = _KEY[by]
-    on_offer = and_(table.c.shop_id == shop_id, table.c.listed, table.c.active)
-    query = select(table.c.product_id, table.c.key, name).where(on_offer, one_of(name, wanted))
-    return [Named(*row) for row in await tx.execute(query)]
+    return [Named(*row) for row in await tx.execute(_OFFERED_AS[by], {"shop": shop_id, "names": list(wanted)})]
 
 
 _KEY = {"code": table.c.code_key, "ean": table.c.ean_key}
+_OFFERED_AS = {
+    by: select(table.c.product_id, table.c.key, name).where(
+        table.c.shop_id == bindparam("shop"), table.c.listed, table.c.active, among(name, "names")
+    )
+    for by, name in _KEY.items()
+}
 
 
 async def names_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, Names]:

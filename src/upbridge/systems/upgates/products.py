@@ -373,22 +373,17 @@ def _priced(
     product: _Entries, variant: _Entries, rows: Iterable[Prices], own_rows: Iterable[Prices], *, with_vat: bool
 ) -> Iterator[Price]:
     """The prices that hold: the variant's own where it states one, else the product's."""
-    inherited = {row.language: row for row in reversed(tuple(rows))}
-    overriding = {row.language: row for row in reversed(tuple(own_rows))}
+    near = _nearest(own_rows, rows)
     for place in {**product, **variant}:
         language, pricelist = place
         entry, row = variant.get(place) or product[place]
         if not entry.own and place in product:
             entry, row = product[place]
-        nearest = [found for found in (overriding.get(language), inherited.get(language)) if found]
-        vat = (
-            row.vat if row.vat is not None else next((near.vat for near in nearest if near.vat is not None), None)
-        )
+        currency, purchase, vat = near[language]
+        vat = vat if row.vat is None else row.vat
         final, final_net = _final(entry, vat, stored_with_vat=with_vat)
-        purchase = next((near.price_purchase for near in nearest if near.price_purchase is not None), None)
         if final is None and final_net is None and purchase is None:
             continue
-        currency = next((near.currency for near in nearest if near.currency), None)
         yield Price(
             language=language,
             currency=currency,
@@ -399,6 +394,24 @@ def _priced(
             purchase=purchase,
             vat=vat,
         )
+
+
+def _nearest(
+    own: Iterable[Prices], inherited: Iterable[Prices]
+) -> dict[str | None, tuple[str | None, Decimal | None, Decimal | None]]:
+    """Currency, purchase price and VAT by language: of the first row of the variant's *own* that has one, else of
+    the product's."""
+    found: dict[str | None, tuple[str | None, Decimal | None, Decimal | None]] = {}
+    for rows in (own, inherited):
+        first = {row.language: row for row in reversed(tuple(rows))}
+        for language, row in first.items():
+            currency, purchase, vat = found.get(language, (None, None, None))
+            found[language] = (
+                currency or row.currency,
+                row.price_purchase if purchase is None else purchase,
+                row.vat if vat is None else vat,
+            )
+    return found
 
 
 def _final(entry: Listed, vat: Decimal | None, *, stored_with_vat: bool) -> tuple[Decimal | None, Decimal | None]:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import httpx
@@ -236,6 +236,7 @@ def _variant_sku(variant: Variant, context: MappingContext) -> str:
     return _sku(context, own_id=own_id, code=variant.code, ean=variant.ean) or own_id
 
 
+@lru_cache(maxsize=256)  # the variants of a product show the same
 def _absolute(address: str | None, *, also: str = _HTTPS) -> str | None:
     """*address* as an absolute https address that any program fetches, or None: Upp fetches it from elsewhere.
     One that begins with *also* is as good.
