@@ -13,11 +13,13 @@ from upbridge.store.connections import ConnectionRow
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
+SystemName = Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles), help="The other system.")]
+
 
 @with_options(login_options())
 def connect(
     shop: ShopName,
-    system: Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles))],
+    system: SystemName,
     *,
     typed: Mapping[str, str],
     json: Json = False,
@@ -53,7 +55,7 @@ def connect(
         out.print(f"Another shop feeds this tenant already: all ids of this shop begin with {row.prefix!r} there.")
 
 
-def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles))]) -> None:
+def disconnect(shop: ShopName, system: SystemName) -> None:
     """Forget a connection and what waits for it; links stay, so that a return doubles nothing.
 
     A system whose login is a person's is asked to revoke our token, and no other of that person's.

@@ -313,14 +313,14 @@ def _status(context: MappingContext) -> int | None:
 
 
 def _changed(
-    order: Order, status: int, tracking: str | None, uphance_order: str, before: Mapping[str, Any]
+    order: Order, status: int, tracking: str | None, their_number: str, before: Mapping[str, Any]
 ) -> OrderChange | None:
     """Only what differs from what the shop has and from what was written before; None if that is nothing."""
     new_status = status if status not in (order.status_id, before.get("status")) else None
     new_tracking = tracking if tracking not in (None, order.tracking_code, before.get("tracking")) else None
     if new_status is None and new_tracking is None:
         return None
-    external = uphance_order if not order.external_order_number and "external" not in before else None
+    external = their_number if not order.external_order_number and "external" not in before else None
     return OrderChange(order.order_number, new_status, new_tracking, external)
 
 
