@@ -123,6 +123,8 @@ SAME_ORDER: Mapping[str, Json] = {
     "a payment at PHP's zero, as an object": {"paid_date": {**ZERO, "date": "1970-01-01 00:00:00.000000"}},
     "a payment on the zero of spreadsheets": {"paid_date": "1899-12-30"},
     "a payment in an unknown zone": {"paid_date": {**ZERO, "date": "2026-11-20 10:00:00", "timezone": "Mars"}},
+    "a payment at the end of all days": {"paid_date": "9999-12-31T23:59:59Z"},
+    "a last change at the end of all days": {"last_update_time": "9999-12-31 23:59:59"},
     "a payment in seconds": {"paid_date": 1763629200},
     "a zero date of the last change": {"last_update_time": "0000-00-00 00:00:00"},
     "a zone with blanks": {
@@ -210,6 +212,7 @@ NEVER_GUESSED: Mapping[str, tuple[Json, str]] = {
     "an endless total": ({"order_total": "1e400"}, "order_total"),
     "no date of creation": ({"creation_time": ZERO}, "creation_time"),
     "a creation at PHP's zero": ({"creation_time": "1970-01-01 00:00:00"}, "creation_time"),
+    "a creation at the end of all days": ({"creation_time": "9999-12-31T23:59:59Z"}, "creation_time"),
     "no currency": ({"currency_id": "\0"}, "currency_id"),
 }
 

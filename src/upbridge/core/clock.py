@@ -10,6 +10,9 @@ Clock: TypeAlias = Callable[[], datetime]
 #: The zone of every Upgates time that says no offset, and of Upgates' days.
 PRAGUE = ZoneInfo("Europe/Prague")
 
+#: A date in this year or later means "never" (`9999-12-31`): the last of them has no time in Prague.
+FOR_EVER = 9000
+
 
 def utc_now() -> datetime:
     """The moment, in UTC: the clock of the running service."""

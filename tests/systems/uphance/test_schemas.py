@@ -69,7 +69,7 @@ def test_moments_become_utc(written: str) -> None:
     assert found.isoformat() == "2026-11-24T11:00:00+00:00"
 
 
-@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon", 5])
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "soon", 5])
 def test_what_no_calendar_holds_is_no_moment(written: Any) -> None:
     assert schemas.moment(written) is None
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
 
-from upbridge.core.clock import PRAGUE
+from upbridge.core.clock import FOR_EVER, PRAGUE
 from upbridge.core.parsing import LONGEST_KEY, array, storable
 from upbridge.domain.money import CENT
 from upbridge.systems.upgates.errors import Unreadable
@@ -182,7 +182,7 @@ def moment(value: Any) -> datetime | None:
     """A moment in UTC from ISO 8601 or PHP's `{date, timezone_type, timezone}`; no offset means Europe/Prague.
 
     None for a zero date too: MySQL writes `0000-00-00`, PHP makes `-0001-11-30` of it, and of 0 the first day of
-    1970.
+    1970; and for one that means "never" (`9999-12-31`), which has no time in Prague.
     """
     zone: Any = None
     if isinstance(value, Mapping) and value:
@@ -195,7 +195,7 @@ def moment(value: Any) -> datetime | None:
         parsed = datetime.fromisoformat(written.strip())
         if parsed.tzinfo is None:
             parsed = _in_zone(parsed, name(zone))
-        return None if parsed.date() in _FIRST_DAYS else parsed.astimezone(UTC)
+        return None if parsed.date() in _FIRST_DAYS or parsed.year >= FOR_EVER else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is not a moment") from None
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
+from upbridge.core.clock import FOR_EVER
 from upbridge.core.parsing import storable
 from upbridge.domain.sku import Sku, real_ean
 from upbridge.systems.uphance.customer_mapping import Customer, Place
@@ -56,15 +57,16 @@ def string(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """A moment in UTC; one without an offset is taken for UTC; None if it is none."""
+    """A moment in UTC; one without an offset is taken for UTC; None if it is none, or means "never"."""
     text = string(value)
     if text is None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        found = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # no date, or one that no calendar holds
         return None
+    return None if found.year >= FOR_EVER else found
 
 
 def one_season(value: Any) -> int | None:
