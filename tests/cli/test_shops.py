@@ -211,10 +211,12 @@ def test_uphance_is_connected_with_a_password_from_standard_input(
     assert uphance["password"].encode() not in bytes(tokens)
 
 
-def test_nothing_on_standard_input_is_a_failure(program: Program, database: Database) -> None:
+def test_no_text_on_standard_input_is_a_failure(program: Program, database: Database) -> None:
     database.shop()
 
-    assert "standard input" in failed(program("shops", "connect", "garde", "upp", "--client-id", "x"))
+    words = ("shops", "connect", "garde", "upp", "--client-id", "x")
+    assert "standard input" in failed(program(*words))
+    assert "the client secret is not UTF-8 text" in failed(program(*words, stdin="pass\udcffword\n"))
 
 
 @pytest.mark.parametrize("words", [["upp"], ["uphance"], ["sap", "--client-id", "x"]])

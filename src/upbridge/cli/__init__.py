@@ -10,6 +10,7 @@ import typer
 
 from upbridge import __version__
 from upbridge.cli.on_demand import CommandsOnDemand
+from upbridge.cli.printable import console_error, is_text
 
 app = typer.Typer(
     cls=CommandsOnDemand,
@@ -32,8 +33,8 @@ def _version(
 
 def main() -> None:
     """Run the program; an expected failure is one line, never a traceback."""
-    if not all(map(_is_text, sys.argv)):
-        sys.stderr.write("error: an argument is not UTF-8 text\n")
+    if not all(map(is_text, sys.argv)):
+        console_error("an argument is not UTF-8 text")
         sys.exit(2)
     try:
         app()
@@ -47,12 +48,3 @@ def main() -> None:
         if code is None:
             raise
         sys.exit(code)
-
-
-def _is_text(argument: str) -> bool:
-    """Whether *argument* has no byte that was not text: such a one can neither be stored nor sent."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,6 +10,15 @@ def shown(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)
 
 
+def is_text(written: str) -> bool:
+    """Whether *written* has no byte that was not text: such a one can neither be stored nor sent."""
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def console_error(message: str) -> None:
     """One line that says what went wrong."""
     sys.stderr.write(f"error: {shown(message)}\n")

@@ -8,6 +8,7 @@ import typer
 
 from upbridge.cli.common import Json, ShopName, err, out, print_json, with_container
 from upbridge.cli.options import login_options, with_options
+from upbridge.cli.printable import is_text
 from upbridge.core.errors import BadRequest, LoginRefused
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.registry import SYSTEMS
@@ -79,6 +80,8 @@ def _secret(name: str) -> str:
     value = value.rstrip("\r\n")
     if not value:
         raise BadRequest(f"no {name} came on standard input")
+    if not is_text(value):
+        raise BadRequest(f"the {name} is not UTF-8 text")
     return value
 
 
