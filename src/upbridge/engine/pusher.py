@@ -31,6 +31,7 @@ from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 from upbridge.store.session import reading
 from upbridge.store.shops import Shops
+from upbridge.store.sql import in_one_trip
 from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
@@ -155,19 +156,20 @@ class Pusher:
         gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
         now = self.clock()
         async with self.engine.begin() as tx:
-            await record_delivered(tx, lane.shop_id, lane.system, delivered, now=now)
-            await outbox.remove(tx, lane.shop_id, lane.system, gone)
-            await order_events.record_events(
-                tx,
-                lane.shop_id,
-                [
-                    order_events.delivered(document, lane.system, outcome.remote_id)
-                    for document, outcome in delivered
-                    if document.kind in order_events.KINDS
-                ],
-                now=now,
-            )
-            await _close(tx, lane, gone)
+            async with in_one_trip(tx):
+                await record_delivered(tx, lane.shop_id, lane.system, delivered, now=now)
+                await outbox.remove(tx, lane.shop_id, lane.system, gone)
+                await order_events.record_events(
+                    tx,
+                    lane.shop_id,
+                    [
+                        order_events.delivered(document, lane.system, outcome.remote_id)
+                        for document, outcome in delivered
+                        if document.kind in order_events.KINDS
+                    ],
+                    now=now,
+                )
+                await _close(tx, lane, gone)
             remarks = [
                 (document, outcome.remark)
                 for document, outcome in outcomes

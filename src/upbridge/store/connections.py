@@ -34,7 +34,7 @@ from upbridge.store import cursors, documents, history, lanes, links, problems, 
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import connections as table
 from upbridge.store.session import reading
-from upbridge.store.sql import Overdue, one_of
+from upbridge.store.sql import Composed, Overdue, one_of
 
 
 class ConnectionState(StrEnum):
@@ -275,13 +275,11 @@ async def _bare_names_taken(tx: AsyncConnection, shop_id: ShopId, system: str, a
 
 async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:
     """The shop's connections by system, in the caller's transaction."""
-    rows = await tx.execute(_OF_SHOP, {"shop": shop_id})
-    return {
-        row["system"]: ConnectionRow(**{**row, "state": ConnectionState(row["state"])}) for row in rows.mappings()
-    }
+    rows = await _OF_SHOP.all(tx, shop_id=shop_id)
+    return {row.system: ConnectionRow(**{**row._asdict(), "state": ConnectionState(row.state)}) for row in rows}
 
 
-_OF_SHOP = select(*_COLUMNS).where(table.c.shop_id == bindparam("shop")).order_by(table.c.system)
+_OF_SHOP = Composed(select(*_COLUMNS).where(table.c.shop_id == bindparam("shop_id")).order_by(table.c.system))
 
 
 async def of_shops(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[ConnectionRow]:

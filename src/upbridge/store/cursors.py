@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import cursors as table
-from upbridge.store.sql import SHOPS, one_of
+from upbridge.store.sql import SHOPS, Composed
 
 #: When the database was last found to be older than the world.
 PUT_BACK_AT = "put_back_at"
@@ -17,15 +17,11 @@ PUT_BACK_AT = "put_back_at"
 
 async def get(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> str | None:
     """The value, or None if there is none."""
-    value: str | None = await tx.scalar(_GET, {"shop_id": shop_id, "system": system, "name": name})
-    return value
+    row = await _GET.first(tx, shop_id=shop_id, system=system, name=name)
+    return None if row is None else row.value
 
 
-_GET = select(table.c.value).where(
-    table.c.shop_id == bindparam("shop_id"),
-    table.c.system == bindparam("system"),
-    table.c.name == bindparam("name"),
-)
+_GET = Composed(select(table.c.value).where(*(one == bindparam(one.name) for one in table.primary_key)))
 
 
 async def count(tx: AsyncConnection, system: str, name: str, value: str) -> int:
@@ -51,19 +47,19 @@ async def named(
     tx: AsyncConnection, shop_ids: Collection[ShopId], system: str, names: Collection[str]
 ) -> dict[tuple[ShopId, str], str]:
     """The values of these *names* of these shops, by shop and name."""
-    query = select(table.c.shop_id, table.c.name, table.c.value).where(
-        one_of(table.c.shop_id, shop_ids), table.c.system == system, one_of(table.c.name, names)
-    )
-    return {(ShopId(row.shop_id), row.name): row.value for row in await tx.execute(query)}
+    return by_name(await _NAMED.all(tx, shop_ids=list(shop_ids), system=system, names=list(names)))
+
+
+_NAMED = Composed(NAMED)
 
 
 async def put(tx: AsyncConnection, shop_id: ShopId, system: str, name: str, value: str) -> None:
     """Insert or replace the value."""
-    await tx.execute(_PUT, {"shop_id": shop_id, "system": system, "name": name, "value": value})
+    await _PUT.run(tx, shop_id=shop_id, system=system, name=name, value=value)
 
 
 _FRESH = insert(table)
-_PUT = _FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"value": _FRESH.excluded.value})
+_PUT = Composed(_FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"value": _FRESH.excluded.value}))
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, system: str, name: str | None = None) -> None:

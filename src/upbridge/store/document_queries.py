@@ -27,7 +27,7 @@ from upbridge.domain.delivery import Document
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, UNWANTED, held_by
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import SHOPS, beginning_in, constant, one_of
+from upbridge.store.sql import SHOPS, Composed, beginning_in, constant, one_of
 
 #: What is shown and counted. The rest is not to be sent any more, and goes with its claim.
 WANTED = table.c.state != constant(UNWANTED)
@@ -62,16 +62,13 @@ async def is_wanted(
 ) -> bool:
     """Whether *document*, which is on its way, is still what is to be sent now: nothing was read since that
     changes it, withdraws it or makes it wait."""
-    place = {"shop": shop_id, "to": target, "sort": document.kind, "name": document.key}
-    return bool(await tx.scalar(_IS_WANTED, {**place, "number": document.seq, "now": now}))
+    place = {"shop_id": shop_id, "target": target, "kind": document.kind, "key": document.key}
+    return await _IS_WANTED.first(tx, **place, number=document.seq, now=now) is not None
 
 
-_IS_WANTED = select(
-    exists().where(
-        table.c.shop_id == bindparam("shop"),
-        table.c.target == bindparam("to"),
-        table.c.kind == bindparam("sort"),
-        table.c.key == bindparam("name"),
+_IS_WANTED = Composed(
+    select(table.c.seq).where(
+        *(column == bindparam(column.name) for column in table.primary_key),
         table.c.seq == bindparam("number"),
         table.c.state == constant(SENDING),
         table.c.due_at <= bindparam("now"),

@@ -33,7 +33,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import link_queries, links
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import among, as_rows, constant, one_of, rows_of
+from upbridge.store.sql import Composed, among, as_rows, constant, one_of, rows_of
 
 SENDING = "sending"
 WAITING = "waiting"
@@ -104,8 +104,7 @@ async def put(
         # Thousands of products that this process sends next: to open them again is a twentieth of an import.
         for sealed in [cipher.encrypt(one.body, soon=import_ and one.kind == "product")]
     ]
-    values = {"shop_id": shop_id, "target": target, "priority": priority, "now": now, "rows": as_rows(rows)}
-    await tx.execute(_PUT, values)
+    await _PUT.run(tx, shop_id=shop_id, target=target, priority=priority, now=now, rows=as_rows(rows))
 
 
 class _Put(msgspec.Struct, gc=False):
@@ -139,7 +138,7 @@ def _putting() -> Insert:
             "body": fresh.excluded.body,
             "hash": fresh.excluded.hash,
             "seq": next_seq(),
-            "state": case((table.c.state.in_((SENDING, UNWANTED)), SENDING), else_=WAITING),
+            "state": case((table.c.state.in_([constant(SENDING), constant(UNWANTED)]), SENDING), else_=WAITING),
             "reason": None,
             "attempts": 0,
             "due_at": fresh.excluded.due_at,
@@ -149,7 +148,7 @@ def _putting() -> Insert:
     )
 
 
-_PUT = _putting()
+_PUT = Composed(_putting())
 
 
 async def withdraw(
@@ -208,7 +207,7 @@ async def claim(
     """
     place, importing = {"shop_id": shop_id, "target": target}, int(Purpose.IMPORT)
     limits = {"limit": limit, "now": now, "below": below, "newer_than": newer_than, "importing": importing}
-    taken = (await tx.execute(_CLAIM, {**place, **limits})).all()
+    taken = await _CLAIM.all(tx, **place, **limits)
     if not taken:
         return Claimed(())
     linked = await link_queries.by_key(
@@ -218,7 +217,7 @@ async def claim(
     unreadable: list[Any] = []
     for row in sorted(taken, key=lambda row: (row.priority, row.seq)):
         try:
-            values = {**row._mapping, "body": cipher.decrypt(row.body)}  # noqa: SLF001 - the name of the library
+            values = {**row._asdict(), "body": cipher.decrypt(row.body)}
         except DecryptionError:
             unreadable.append(row)
             continue
@@ -227,8 +226,9 @@ async def claim(
     return Claimed(opened, unreadable)
 
 
-_CLAIM = text(
-    """
+_CLAIM = Composed(
+    text(
+        """
     WITH next AS (
       SELECT ctid FROM documents
       WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending')
@@ -239,6 +239,7 @@ _CLAIM = text(
     RETURNING kind, key, parent, seq, body, hash, attempts, priority,
       CASE WHEN priority < :importing THEN since END AS since
     """
+    )
 )
 
 
@@ -247,11 +248,12 @@ async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: S
     if not documents:
         return
     columns = {f"{name}s": [getattr(one, name) for one in documents] for name in ("kind", "key", "seq")}
-    await tx.execute(_REMOVE, {"shop_id": shop_id, "target": target, **columns})
+    await _REMOVE.run(tx, shop_id=shop_id, target=target, **columns)
 
 
-_REMOVE = text(
-    """
+_REMOVE = Composed(
+    text(
+        """
     WITH settled AS (
       SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
         AS t (kind, key, seq)
@@ -264,6 +266,7 @@ _REMOVE = text(
     WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
       AND d.seq = t.seq
     """
+    )
 )
 
 
@@ -404,21 +407,23 @@ async def postpone(
 async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: datetime) -> tuple[bool, bool]:
     """Documents that were taken and never settled wait again; returns whether something is due at *now*, and
     whether something is there that is not wanted any more (`drop_unwanted`)."""
-    values = {"shop_id": shop_id, "target": target, "now": now}
-    due, unwanted = (await tx.execute(_RELEASE, values)).one()
+    [(due, unwanted)] = await _RELEASE.all(tx, shop_id=shop_id, target=target, now=now)
     return due, unwanted
 
 
-_RELEASE = text(
-    """
+_RELEASE = Composed(
+    text(
+        """
     WITH waits AS (
       UPDATE documents SET state = 'waiting' WHERE shop_id = :shop_id AND target = :target AND state = 'sending'
     )
     SELECT
       EXISTS (SELECT FROM documents WHERE shop_id = :shop_id AND target = :target
-                AND state IN ('waiting', 'sending') AND due_at <= :now),
+                AND state IN ('waiting', 'sending') AND due_at <= :now) AS due,
       EXISTS (SELECT FROM documents WHERE shop_id = :shop_id AND target = :target AND state = 'unwanted')
+        AS unwanted
     """
+    )
 )
 
 

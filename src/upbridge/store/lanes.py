@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, and_, any_, case, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Subquery,
+    and_,
+    any_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +30,7 @@ from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import lanes as table
-from upbridge.store.sql import SHOPS
+from upbridge.store.sql import SHOPS, Composed
 
 _MOST_FAILURES = 1000
 
@@ -48,10 +61,15 @@ class Passage:
 
 async def passage(tx: AsyncConnection, lane: Lane, *, now: datetime) -> Passage:
     """What may pass *lane* at *now*."""
-    block = (await tx.execute(select(table.c.priority, table.c.until).where(_is(lane)))).first()
+    block = await _PASSAGE.first(tx, shop_id=lane.shop_id, direction=lane.direction, system=lane.system)
     if block is None:
         return Passage()
     return Passage(block.priority if block.until > now else EVERYTHING, failed=True)
+
+
+_PASSAGE = Composed(
+    select(table.c.priority, table.c.until).where(*(one == bindparam(one.name) for one in table.primary_key))
+)
 
 
 async def count_failure(

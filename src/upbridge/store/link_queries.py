@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     Subquery,
     Text,
@@ -24,14 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import links as table
-from upbridge.store.sql import among, arrays, beginning_in, constant, one_of
+from upbridge.store.sql import Composed, among, arrays, beginning_in, constant, one_of
 
 #: A remote id that is a number.
 NUMERIC = r"^[0-9]{1,18}$"
 _BY_HAND = (table.c.state == constant(LinkState.BY_HAND)).label("by_hand")
 
 
-def link_of(row: Row[Any]) -> Link:
+def link_of(row: Any) -> Link:
     """A whole row as the link that it is."""
     attempt = None
     if row.attempted_at is not None:
@@ -68,12 +67,16 @@ async def links_of(
     tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Link]:
     """The links that belong to *parents*, by kind and key."""
-    asked = {"shop": shop_id, "at": target, "parents": list(parents)}
-    return {(row.kind, row.key): link_of(row) for row in await tx.execute(_OF_PARENTS, asked)}
+    rows = await _OF_PARENTS.all(tx, shop_id=shop_id, target=target, parents=list(parents))
+    return {(row.kind, row.key): link_of(row) for row in rows}
 
 
-_OF_PARENTS = select(table).where(
-    table.c.shop_id == bindparam("shop"), table.c.target == bindparam("at"), among(table.c.parent, "parents")
+_OF_PARENTS = Composed(
+    select(table).where(
+        table.c.shop_id == bindparam("shop_id"),
+        table.c.target == bindparam("target"),
+        among(table.c.parent, "parents"),
+    )
 )
 
 
@@ -81,10 +84,18 @@ async def by_key(
     tx: AsyncConnection, shop_id: ShopId, target: str, kinds: Collection[str], keys: Collection[str]
 ) -> dict[tuple[str, str], Link]:
     """The links of *kinds* that have one of *keys*, by kind and key."""
-    query = select(table).where(
-        *at(shop_id, target, one_of(table.c.kind, sorted(kinds)), one_of(table.c.key, keys))
+    rows = await _BY_KEY.all(tx, shop_id=shop_id, target=target, kinds=sorted(kinds), keys=list(keys))
+    return {(row.kind, row.key): link_of(row) for row in rows}
+
+
+_BY_KEY = Composed(
+    select(table).where(
+        table.c.shop_id == bindparam("shop_id"),
+        table.c.target == bindparam("target"),
+        among(table.c.kind, "kinds"),
+        among(table.c.key, "keys"),
     )
-    return {(row.kind, row.key): link_of(row) for row in await tx.execute(query)}
+)
 
 
 async def delivered_anywhere(tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]) -> set[str]:

@@ -31,7 +31,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.link_queries import NUMERIC, at, link_of
 from upbridge.store.schema import links as table
-from upbridge.store.sql import as_rows, one_of, rows_of
+from upbridge.store.sql import Composed, as_rows, one_of, rows_of
 
 
 async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, desired: Sequence[DesiredDocument]) -> None:
@@ -68,7 +68,7 @@ async def record_delivered(
         )
         for document, outcome in ordered
     ]
-    await tx.execute(_RECORD, {"shop_id": shop_id, "target": target, "now": now, "rows": as_rows(rows)})
+    await _RECORD.run(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))
 
 
 class _Arriving(msgspec.Struct, gc=False):
@@ -119,7 +119,7 @@ _NO_ATTEMPT: Mapping[str, None] = {
     "attempt_mark": None,
     "attempt_trace": None,
 }
-_RECORD = _recording()
+_RECORD = Composed(_recording())
 
 
 async def save_link(tx: AsyncConnection, shop_id: ShopId, target: str, link: Link, *, now: datetime) -> None:
@@ -146,11 +146,10 @@ async def save_link(tx: AsyncConnection, shop_id: ShopId, target: str, link: Lin
             "attempt_mark": attempt.mark,
             "attempt_trace": dict(attempt.trace),
         }
-    await tx.execute(_SAVE, {"shop_id": shop_id, "target": target, "kind": link.kind, "key": link.key, **values})
+    await _SAVE.run(tx, shop_id=shop_id, target=target, kind=link.kind, key=link.key, **values)
 
 
 def _saving() -> Insert:
-    """Composed once: that takes as long as to execute it, and each order saves some links."""
     fresh = insert(table)
     names = ("remote_id", "state", "hash", "sent", "created_keys", "remote_status", "remote_updated_at", "closed")
     replaced: dict[str, Any] = {
@@ -160,7 +159,7 @@ def _saving() -> Insert:
     return fresh.on_conflict_do_update(constraint=table.primary_key, set_=replaced)
 
 
-_SAVE = _saving()
+_SAVE = Composed(_saving(), given=[column.name for column in table.c if column.name != "erased_at"])
 
 
 async def adopt_found(
@@ -190,8 +189,7 @@ async def adopt_found(
     ]
     if not rows:
         return []
-    values = {"shop_id": shop_id, "target": target, "now": now, "rows": as_rows(rows)}
-    return [row.key for row in await tx.execute(_ADOPT, values)]
+    return [row.key for row in await _ADOPT.all(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))]
 
 
 def _adopting() -> ReturningInsert[tuple[str]]:
@@ -204,7 +202,7 @@ def _adopting() -> ReturningInsert[tuple[str]]:
     ).returning(table.c.key)
 
 
-_ADOPT = _adopting()
+_ADOPT = Composed(_adopting())
 
 
 async def mark_by_hand(
@@ -369,7 +367,7 @@ async def reopen(
     await tx.execute(update(table).where(*here).values(closed=False, remote_updated_at=None, updated_at=now))
 
 
-_GET = select(table).where(*(column == bindparam(f"the_{column.name}") for column in table.primary_key))
+_GET = Composed(select(table).where(*(column == bindparam(column.name) for column in table.primary_key)))
 
 
 class StoredLinks:
@@ -383,8 +381,7 @@ class StoredLinks:
 
     async def get(self, kind: str, key: str) -> Link | None:
         """The link, or None."""
-        place = {"the_shop_id": self._shop_id, "the_target": self._target, "the_kind": kind, "the_key": key}
-        row = (await self._guard.execute(_GET, place)).first()
+        row = await _GET.first(self._guard, shop_id=self._shop_id, target=self._target, kind=kind, key=key)
         return None if row is None else link_of(row)
 
     async def save(self, link: Link) -> None:

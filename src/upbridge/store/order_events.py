@@ -11,7 +11,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Double, Select, func, insert, literal_column, select, type_coerce, update
+import msgspec
+from sqlalchemy import (
+    DateTime,
+    Double,
+    Insert,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +36,7 @@ from upbridge.domain.masking import masked
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import order_events as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import Composed, as_rows, one_of, rows_of
 
 #: Documents that are an event of an order: the order itself on its way out, its shipments on their way back.
 KINDS = frozenset({"order", "shipment"})
@@ -65,21 +80,30 @@ async def record_events(
     tx: AsyncConnection, shop_id: ShopId, events: Iterable[OrderEvent], *, now: datetime
 ) -> None:
     """Note *events*, which happen in this transaction."""
-    rows = [
-        {
-            "shop_id": shop_id,
-            "order_number": event.order_number,
-            "at": now,
-            "event": event.event,
-            "target": event.target,
-            "detail": event.detail,
-            "since": event.since,
-            "body": event.body,
-        }
-        for event in events
-    ]
+    rows = [_Row(one.order_number, one.event, one.target, one.detail, one.since, one.body) for one in events]
     if rows:
-        await tx.execute(insert(table), rows)
+        await _RECORD.run(tx, shop_id=shop_id, now=now, rows=as_rows(rows))
+
+
+class _Row(msgspec.Struct, gc=False):
+    order_number: str
+    event: str
+    target: str
+    detail: str
+    since: datetime | None
+    body: bytes | None
+
+
+def _recording() -> Insert:
+    texts = {name: Text() for name in ("order_number", "event", "target", "detail", "body")}
+    c = rows_of("one", "rows", **texts, since=DateTime(timezone=True)).c
+    names = ["shop_id", "at", "order_number", "event", "target", "detail", "since", "body"]
+    shop_id, now = bindparam("shop_id", type_=Uuid), bindparam("now", type_=DateTime(timezone=True))
+    told = (c.order_number, c.event, c.target, c.detail, c.since, func.decode(c.body, "base64"))
+    return insert(table).from_select(names, select(shop_id, now, *told))
+
+
+_RECORD = Composed(_recording())
 
 
 async def events_of(tx: AsyncConnection, shop_id: ShopId, order_number: str, *, limit: int) -> list[RecordedEvent]:

@@ -24,7 +24,7 @@ from upbridge.core.errors import NotFound
 from upbridge.core.parsing import storable
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import problems as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import Composed, one_of
 
 
 class Stage(StrEnum):
@@ -156,7 +156,7 @@ async def close_entity(
     if not entities:
         return set()
     theirs = {"shop": shop_id, "at": stage, "to": target, "sort": kind, "names": list(entities)}
-    await tx.execute(_CLOSE, {**theirs, "but": but})
+    await _CLOSE.run(tx, **theirs, but=but)
     return set(await tx.scalars(_OPEN, theirs)) if but is not None else set()
 
 
@@ -167,8 +167,11 @@ _THEIRS = (
     table.c.kind == bindparam("sort"),
     table.c.entity == any_(bindparam("names", type_=ARRAY(Text))),
 )
-_CLOSE = delete(table).where(
-    *_THEIRS, or_(table.c.key.is_distinct_from(bindparam("but", type_=Text)), table.c.dismissed_at.is_not(None))
+_CLOSE = Composed(
+    delete(table).where(
+        *_THEIRS,
+        or_(table.c.key.is_distinct_from(bindparam("but", type_=Text)), table.c.dismissed_at.is_not(None)),
+    )
 )
 _OPEN = select(table.c.entity).where(*_THEIRS)
 
