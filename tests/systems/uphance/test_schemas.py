@@ -74,6 +74,14 @@ def test_what_no_calendar_holds_is_no_moment(written: Any) -> None:
     assert schemas.moment(written) is None
 
 
+@pytest.mark.parametrize("written", ["not_shipped", "Not Shipped ", "NOT-SHIPPED"])
+def test_a_state_is_the_same_however_it_is_written(written: str) -> None:
+    found = schemas.remote_order({"id": 3, "status": written, "fulfillment_status": written})
+
+    assert found is not None
+    assert (found.status, found.untouched) == ("not_shipped", True)
+
+
 @pytest.mark.parametrize(("written", "read"), [(1001, "1001"), ("1001", "1001"), ("", None)])
 def test_an_order_number_is_text(written: Any, read: str | None) -> None:
     found = schemas.remote_order({"id": "3", "order_number": written})
@@ -126,6 +134,7 @@ def test_a_pick_ticket_is_shipped_only_by_that_very_word() -> None:
     assert found is not None
     assert (found.order_id, found.shipped, found.tracking_number, found.pieces) == (2, True, None, ((3, 2),))
     assert not (schemas.pick_ticket({**row, "status": "packed"}) or found).shipped
+    assert (schemas.pick_ticket({**row, "status": " Shipped"}) or found) == found
     assert schemas.pick_ticket({}) is None
 
 

@@ -56,6 +56,12 @@ def string(value: Any) -> str | None:
     return storable(str(value)).strip() or None
 
 
+def word(value: Any) -> str | None:
+    """A state by their own word for it, in one form: `Not Shipped` is `not_shipped`; None if there is none."""
+    text = string(value)
+    return None if text is None else "_".join(text.lower().replace("-", " ").split())
+
+
 def moment(value: Any) -> datetime | None:
     """A moment in UTC; one without an offset is taken for UTC; None if it is none, or means "never"."""
     text = string(value)
@@ -154,8 +160,8 @@ def remote_order(row: Json | None) -> RemoteOrder | None:
         id=number_,
         order_number=string(row.get("order_number")),
         reference=string(row.get("purchase_order_ref")),
-        status=string(row.get("status")),
-        fulfillment_status=string(row.get("fulfillment_status")),
+        status=word(row.get("status")),
+        fulfillment_status=word(row.get("fulfillment_status")),
         updated_at=moment(row.get("updated_at")),
     )
 
@@ -212,7 +218,7 @@ def pick_ticket(row: Json | None) -> PickTicket | None:
     number_ = whole(row.get("id")) if row else None
     if row is None or number_ is None:
         return None
-    status = string(row.get("status"))
+    status = word(row.get("status"))
     return PickTicket(
         id=number_,
         order_id=whole(row.get("sale_id")) or whole(row.get("order_id")),

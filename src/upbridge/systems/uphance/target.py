@@ -54,7 +54,7 @@ from upbridge.systems.uphance.order_policy import order_policy
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.product_push import Products
 from upbridge.systems.uphance.resource_types import CUSTOMERS, ORDERS, PRODUCTS
-from upbridge.systems.uphance.schemas import customer_body, sales_order_body, string, whole
+from upbridge.systems.uphance.schemas import customer_body, sales_order_body, string, whole, word
 from upbridge.systems.uphance.sku_copy import SkuCopy
 from upbridge.systems.uphance.tax import tax_remark
 from upbridge.systems.uphance.unread_rows import Doubt, Sights
@@ -418,7 +418,7 @@ def _delivered(created: Created) -> Delivered:
     return Delivered(
         remote_id=str(created.id),
         keep=canonical(created.trace),
-        remote_status=string(created.row.get("status")),
+        remote_status=word(created.row.get("status")),
         metadata={"order_number": string(created.row.get("order_number"))},
         remark=tax_remark(created.trace, created.row),
     )
