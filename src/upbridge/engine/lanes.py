@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.backoff import pause_after
 from upbridge.core.deadline import pause_deadline, time_limit
+from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
@@ -113,6 +114,16 @@ async def block(
         moment = until if until is not None else now + pause_after(failures)
         await rows.rest_until(tx, lane, moment)
     return moment
+
+
+async def wait(
+    engine: AsyncEngine, lane: Lane, error: Throttled | Unreachable, *, now: datetime, priority: int = 0
+) -> None:
+    """Block purposes from *priority* on because of *error*: until the moment that it names, or for longer after
+    each failure."""
+    asked = isinstance(error, Throttled)
+    until = error.until if isinstance(error, Throttled) else None
+    await block(engine, lane, reason=str(error), now=now, until=until, priority=priority, asked=asked)
 
 
 async def due(

@@ -240,18 +240,10 @@ class Puller:
                 await self.logins.refused_by_target(shop, lane.system, error)
             case Throttled():
                 BUDGET_WAITS.inc()
-                await lanes.block(
-                    self.engine,
-                    lane,
-                    reason=str(error),
-                    now=now,
-                    until=error.until,
-                    priority=priority,
-                    asked=True,
-                )
+                await lanes.wait(self.engine, lane, error, now=now, priority=priority)
             case Unreachable():
                 # What is more urgent asks for itself: a page that cannot be read stops no new order.
-                await lanes.block(self.engine, lane, reason=str(error), now=now, priority=priority)
+                await lanes.wait(self.engine, lane, error, now=now, priority=priority)
             case _:
                 raise error
         if isinstance(error, Throttled):

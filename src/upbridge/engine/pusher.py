@@ -134,17 +134,9 @@ class Pusher:
                 await self.logins.refused_by_target(shop, lane.system, error)
             case Throttled():
                 priority = await _first_left(self.engine, lane) if lane.system == self.systems.platform.name else 0
-                await lanes.block(
-                    self.engine,
-                    lane,
-                    reason=str(error),
-                    now=now,
-                    until=error.until,
-                    priority=priority,
-                    asked=True,
-                )
+                await lanes.wait(self.engine, lane, error, now=now, priority=priority)
             case Unreachable():
-                await lanes.block(self.engine, lane, reason=str(error), now=now)
+                await lanes.wait(self.engine, lane, error, now=now)
         if isinstance(error, Throttled):
             log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
         else:
