@@ -42,9 +42,12 @@ async def upsert_orders(
     tx: AsyncConnection, shop_id: ShopId, read: Iterable[ReadOrder], gone: Collection[str], *, now: datetime
 ) -> None:
     """These orders exist; *gone* do not (any more)."""
-    await tx.execute(
-        delete(table).where(table.c.shop_id == shop_id, table.c.number == any_(literal(sorted(gone), ARRAY(Text))))
-    )
+    if gone:
+        await tx.execute(
+            delete(table).where(
+                table.c.shop_id == shop_id, table.c.number == any_(literal(sorted(gone), ARRAY(Text)))
+            )
+        )
     rows = [
         {
             "shop_id": shop_id,
