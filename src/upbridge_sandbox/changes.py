@@ -160,6 +160,7 @@ class Changes:
         number = order["order_number"]
         del shop.orders[number]
         shop.history.pop(number, None)
+        shop.order_factory.now = self.state.now()
         other = shop.order_factory.order(age=timedelta(0), fresh=True)
         other["order_number"] = number
         return self._placed(shop, other)

@@ -4,16 +4,19 @@ import random
 from bisect import bisect_right
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from tests.support.clock import NOON
 from tests.support.engine import Engine, MakeEngine
+from tests.support.upgates import raw_product
 from tests.support.upp import make_order
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.scheduler import Tick
+from upbridge.store.changes import Kind
 from upbridge.store.runs import RunPurpose, is_catching_up, latest_runs
 
 
@@ -274,6 +277,31 @@ async def test_what_waited_in_the_backup_is_not_sent_before_the_forgotten_orders
     await machine.drain()
     await machine.push()
     assert [document.key for document in machine.target.received] == ["NEW", "OLD"]
+
+
+@pytest.mark.situation("restored.back")
+async def test_what_changed_since_the_backup_is_sent_again_even_if_it_is_as_it_was(machine: Engine) -> None:
+    def shown(product_id: int, hours: int) -> dict[str, Any]:
+        changed_at = machine.watch() - timedelta(hours=hours)
+        return raw_product(product_id=product_id, stock=4, last_update_time=changed_at.isoformat())
+
+    machine.upgates.products = {7: shown(7, 9), 8: shown(8, 9)}
+    await machine.hint(Kind.PRODUCT, "7", "8")
+    await machine.drain()
+    await machine.service.scheduler.run_once()
+    machine.watch.move(hours=3)
+    machine.upgates.products[7] = shown(7, 1)  # after another state, which was sent and is forgotten
+    await machine.run("UPDATE heartbeat SET identity = '7/00000001/5'")
+    await machine.service.scheduler.run_once()
+    machine.target.received.clear()
+    await machine.drain()
+
+    assert machine.target.times() == {"p-7": 1}
+    assert await machine.value("SELECT sum(found) FROM runs") == 0, "it is no change that no webhook announced"
+    machine.watch.move(hours=25)
+    await machine.service.scheduler.run_once()
+    await machine.drain()
+    assert machine.target.times() == {"p-7": 1}
 
 
 async def test_what_waited_in_the_backup_waits_an_hour_for_a_shop_that_does_not_answer(machine: Engine) -> None:

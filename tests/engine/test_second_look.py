@@ -135,6 +135,26 @@ async def test_what_changed_just_now_and_brought_nothing_new_is_not_asked_for_ag
 
 
 @pytest.mark.situation("after.updated")
+async def test_what_is_announced_anew_is_not_gone_because_two_looks_that_come_too_soon_miss_it(
+    machine: Engine,
+) -> None:
+    await sold(machine, raw_product(product_id=7))
+    before = await at_the_target(machine)
+    machine.upgates.judges.append(nothing)
+    for _ in range(2):
+        machine.watch.move(minutes=20)
+        await machine.hint(Kind.PRODUCT, "7")
+        await machine.pull()
+    assert await at_the_target(machine) == before
+
+    machine.upgates.judges.clear()
+    await look(machine)
+
+    assert await at_the_target(machine) == before
+    assert await machine.value("SELECT count(*) FROM first_looks") == 0
+
+
+@pytest.mark.situation("after.updated")
 @pytest.mark.situation("look.gone")
 async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))

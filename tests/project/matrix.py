@@ -529,6 +529,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "what is newest at Uphance is looked at before anything is created: what is there is recognised",
         ),
+        "restored.back": Row(
+            "the database was put back, and the shop has again what it had then, after another state in between",
+            _ANY,
+            "what has changed since is sent to Upp.ai again, also where it looks as if it had been",
+        ),
         "restored.beside": Row(
             "a backup is put back beside an installation that runs on: two of them for one shop",
             _ANY,

@@ -18,7 +18,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.walk_by_place import PlaceWalk
-from upbridge.engine import deleted_orders
+from upbridge.engine import deleted_orders, forgotten
 from upbridge.engine.after_reading import KINDS, Planning, look_again, look_later, wake_targets
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import FIRST, ask_count, recount
@@ -96,6 +96,7 @@ class ListPages:
             if not await shops.maps_as_before(tx, shop):
                 return set()  # it is read again by what is new
             before = await _known(tx, shop, run, read)
+            before |= await forgotten.doubt(tx, self.connected.systems, shop.id, run, read, now=now)
             weighed, settled = await plan(tx, read)
             news = settled.news
             if run.purpose is RunPurpose.IMPORT:
@@ -195,6 +196,7 @@ class ListPages:
             complete=walk.complete,
         )
         await report_missed(tx, shop.id, run.kind, walk, now=now)
+        await forgotten.read_again(tx, shop.id, run, complete=walk.complete)
         match run.purpose, run.kind:
             case RunPurpose.SAFETY_NET, "product":
                 # A deleted product has no time of its last change: only a count can miss it.

@@ -54,6 +54,8 @@ class ReadBatch:
     held: Collection[str] = ()
     heard: Mapping[str, datetime] = field(default_factory=dict)
     """When we heard of an entity, by its key, if that was before it was read."""
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    """When the shop announced an entity last, by its key."""
 
     @property
     def keys(self) -> list[str]:

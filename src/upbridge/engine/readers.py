@@ -137,7 +137,8 @@ class EntityReaders:
         shop says is deleted, besides what its hints announced. *purpose*: what it was read for, where no change
         says it."""
         feeds = await self.planning.feeds_of(shop)
-        read = replace(read, heard={change.key: change.hinted_at for change in chunk})
+        last = {change.key: change.told_at for change in chunk if change.told_at is not None}
+        read = replace(read, heard={change.key: change.hinted_at for change in chunk}, told=last)
         told = {*told, *(change.key for change in chunk if change.origin is Origin.DELETION)}
         purpose, now = min((change.purpose for change in chunk), default=purpose), self.clock()
         assert purpose is not None
@@ -150,7 +151,7 @@ class EntityReaders:
             weighed, settled = await plan(tx, read)
             await changes.done(tx, shop.id, PLATFORM, chunk)
             await look_again(tx, shop, weighed.read, settled, now=now)
-            behind = second_look.behind(chunk, weighed.read, now=now, lag=self.planning.lag)
+            behind = second_look.behind(weighed.read, now=now, lag=self.planning.lag)
             await look_later(tx, shop, replace(weighed, again={**behind, **weighed.again}), purpose, now=now)
             return settled.news
 

@@ -11,7 +11,7 @@ from upbridge.core.clock import Clock
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import catalogue_guard
+from upbridge.engine import catalogue_guard, forgotten
 from upbridge.engine.access import Logins
 from upbridge.engine.catch_up import LastBeat, report, why_catch_up
 from upbridge.engine.runs import end_lost, give_up_stuck, start_run
@@ -87,8 +87,8 @@ class Scheduler:
             if not mine:
                 return
             before, why = await why_catch_up(tx, self.last_beat, now=now)
-            if why is not None:
-                await _catch_up(tx, self.systems, why, now)
+            if before is not None and why is not None:
+                await _catch_up(tx, self.systems, why, before, now)
             turn = _Turn(tx, Tick.of(before, now), await shop_queries.count_active(tx))
             await _subscriptions(turn)
             await _probes(tx, now)
@@ -169,8 +169,9 @@ async def _safety_nets(turn: _Turn, *, every: timedelta) -> None:
         await _import_again(tx, ShopId(shop_id), now=now)
 
 
-async def _catch_up(tx: AsyncConnection, systems: Systems, why: str, now: datetime) -> None:
-    """All safety nets at once. One that is under way may have read its pages before what was forgotten."""
+async def _catch_up(tx: AsyncConnection, systems: Systems, why: str, before: datetime, now: datetime) -> None:
+    """All safety nets at once; a worker was there *before*. One that is under way may have read its pages before
+    what was forgotten."""
     active = shop_queries.unreconciled(every=timedelta(0), now=now)
     rows = await tx.scalars(select(active.c.id).where(connections.any_of(active.c.id)))
     shop_ids = [ShopId(shop_id) for shop_id in rows]
@@ -178,6 +179,7 @@ async def _catch_up(tx: AsyncConnection, systems: Systems, why: str, now: dateti
     for shop_id in shop_ids:
         orders, _ = await start_reconciliation(tx, shop_id, now=now, stuck_after=timedelta(0))
         await runs.catch_up(tx, shop_id, names, orders, now=now)
+        await forgotten.remember(tx, shop_id, ("order", "product"), before)
         await mark_changed(tx, shop_id, PLATFORM, Kind.WEBHOOKS, ["webhooks"], origin=Origin.SCHEDULE, now=now)
     report(why, shop_ids)
 

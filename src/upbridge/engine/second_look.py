@@ -29,7 +29,6 @@ from upbridge.domain.sku import code_key
 from upbridge.domain.variant_key import is_product
 from upbridge.engine.planner import ReadBatch
 from upbridge.store import first_looks, link_queries, orders, variants
-from upbridge.store.changes import Change
 from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
@@ -82,13 +81,21 @@ class _Verdicts:
     again: dict[str, datetime] = field(default_factory=dict)
 
     def taken(
-        self, place: Place, entity: str, *, told: bool = False, lag: timedelta | None = None, soon: bool = False
+        self,
+        place: Place,
+        entity: str,
+        *,
+        told: bool = False,
+        lag: timedelta | None = None,
+        soon: bool = False,
+        announced: datetime | None = None,
     ) -> bool:
         """Whether it is believed that the thing at *place*, a part of *entity*, is gone. *lag*: if it takes longer
-        than for others. *soon*: it is worth asking before that is over."""
+        than for others. *soon*: it is worth asking before that is over. *announced*: when the shop said last that
+        it is there; a look before that proves nothing."""
         lag = self.lag if lag is None else lag
         first = self.first.get(place)
-        since = first.at if first is not None else self.now
+        since = max(first.at, announced or first.at) if first is not None else self.now
         if told or (first is not None and first.told) or self.now - since >= lag:
             self.settled.add(place)
             return True
@@ -143,6 +150,7 @@ async def weigh(
             told=key in told,
             lag=None if key in seen else _NEVER_SEEN,
             soon=True,
+            announced=read.told.get(key),
         )
     ]
     for entity in read.entities:
@@ -162,20 +170,19 @@ async def weigh(
     return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again, copy.keys())
 
 
-def behind(chunk: Collection[Change], read: ReadBatch, *, now: datetime, lag: timedelta) -> dict[str, datetime]:
+def behind(read: ReadBatch, *, now: datetime, lag: timedelta) -> dict[str, datetime]:
     """The entities of *read*, by key, that may be the version before the one that a webhook announced, with when
     they are to be read once more.
 
     That is so of one that says that it changed last before the newest webhook came, also if it is new to us: we
     may have missed more than one version. Some changes move no date, so the second look is the last.
     """
-    changed = {entity.key: entity.updated_at for entity in read.entities}
     return {
-        change.key: now + lag
-        for change in chunk
-        if change.told_at is not None
-        and (at := changed.get(change.key)) is not None
-        and change.told_at - at > _ON_ITS_WAY
+        entity.key: now + lag
+        for entity in read.entities
+        if (told_at := read.told.get(entity.key)) is not None
+        and (at := entity.updated_at) is not None
+        and told_at - at > _ON_ITS_WAY
     }
 
 

@@ -259,7 +259,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """Things of one kind that go from the shop to a system or, with *back*, from the system to the shop."""
+    """Things of one kind that go from the shop to a system or, with *back*, from the system to the shop;
+    *repeatable*: they keep what came last, so that the same thing can be sent again at any time."""
 
     kind: str
     setting: str
@@ -267,6 +268,7 @@ class Flow:
     back: bool = False
     shown: bool = True
     """Whether the overview has a light for it."""
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,16 +353,14 @@ class System:
     texts: Path | None = None
     """The folder with its own catalogues, `<language>.po`; None where they stand in `locales/`."""
     resolutions: Mapping[str, str] = field(default_factory=dict)
-    """Where a person resolves a cause of problems: its key, and the page with the place on it. A question mark
-    leads to the page that explains it in full. A cause that is missing here is resolved in the shop or the
-    system."""
+    """Where a person resolves a cause of problems: its key, and the page with the place on it; a question mark
+    leads to the page that explains it. One that is missing here is resolved in the shop or the system."""
     persons: Persons | None = None
     """None where its documents say nothing of who ordered."""
     admin_url: Callable[[str], str | None] = lambda _: None
     """Where a shop's staff find its pages, by the address of the shop's API; None where that does not tell."""
     order_url: Callable[[Settings], str] | None = None
-    """Where people open an order in its own pages, with `{id}` for the order's id there; without it, where they
-    look for the order's number. None where it has no such pages."""
+    """Where people open an order in its own pages (`{id}`: its id there), or look for it. None: it has none."""
     product_url: Callable[[str, int], str | None] = lambda *_: None
     """Where the staff find a product in that admin, by the address of the shop's API and the product's id."""
     agreed_once: Collection[str] = ()

@@ -15,7 +15,10 @@ UPP = System(
     connect=UppConnect(),
     target=lambda tools: UppTarget(client_of(tools)),
     costs=UppCosts(),
-    flows=(Flow(kind="product", setting="upp.send"), Flow(kind="order", setting="upp.send")),
+    flows=(
+        Flow(kind="product", setting="upp.send", repeatable=True),
+        Flow(kind="order", setting="upp.send", repeatable=True),
+    ),
     mapping_basis=mapping_basis,
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",
