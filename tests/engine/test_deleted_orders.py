@@ -29,7 +29,7 @@ async def sold_long_ago(machine: Engine, *numbers: str) -> None:
     """Orders that the target has and that no safety net lists: nothing changed of them."""
     january = "2026-01-05T10:00:00+01:00"
     machine.upgates.order(*numbers, creation_time=january, last_update_time=january)
-    await machine.hint(Kind.ORDER, *numbers)
+    await machine.hint(Kind.ORDER, *numbers, origin=Origin.IMPORT)
     await machine.drain()
 
 
