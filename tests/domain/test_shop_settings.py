@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "upp.language": None,
     "upp.pricelist": None,
     "upp.sku_from": "code",
+    "upp.purchase_vat": "shop",
     "upp.variant_titles": False,
     "upp.order_days": 30,
     "upp.guard_percent": 30,

@@ -18,6 +18,7 @@ OTHER = {
     "upp.language": "sk",
     "upp.pricelist": "B2B",
     "upp.sku_from": "ean",
+    "upp.purchase_vat": "without",
     "upp.variant_titles": "true",
     "upp.order_days": "60",
     "upp.guard_percent": "50",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.shop_settings import make_settings
 from tests.support.upp import (
     drafts,
     issues_of,
@@ -340,6 +341,23 @@ class TestTypedPrices:
         for name in ("costOfGoods", "salePrice"):
             amount = body.get(name)
             assert (None if amount is None else Decimal(str(amount))) == (None if sent is None else Decimal(sent))
+
+    @pytest.mark.parametrize(
+        ("typed", "with_vat", "cost"),
+        [("with", False, "400.50"), ("without", True, "484.61"), ("without", False, "484.61")],
+    )
+    def test_the_owner_says_how_it_was_typed_in(self, typed: str, with_vat: bool, cost: str) -> None:
+        facts = FRONT.facts.model_copy(update={"prices_with_vat": with_vat})
+        context = replace(FRONT, facts=facts, settings=make_settings({"upp.purchase_vat": typed}))
+
+        sent = body_of(make_product(make_variant(prices=(make_price(vat=21),))), context)["costOfGoods"]
+
+        assert Decimal(str(sent)) == Decimal(cost)
+
+    def test_a_cost_of_0_was_not_filled_in(self) -> None:
+        product = make_product(make_variant(prices=(make_price(purchase=Decimal("0.00")),)))
+
+        assert "costOfGoods" not in body_of(product, FRONT)
 
 
 class TestUnread:

@@ -171,20 +171,32 @@ def _product_body(
             "price": price.with_vat,
             "salePrice": _with_vat(price.sale, price, context),
             "priceCurrency": currency,
-            "costOfGoods": _with_vat(price.purchase, price, context),
+            "costOfGoods": _cost(price, context),
             "currency": currency,
         }
     # What is not known is left out: a cost of 0 would mean a margin of 100 %.
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _with_vat(typed: Decimal | None, price: Price, context: MappingContext) -> Decimal | None:
-    """A sale or a purchase price with VAT, like the price that it is compared with.
+def _cost(price: Price, context: MappingContext) -> Decimal | None:
+    """What the pieces cost the shop, typed in as its prices are, unless `upp.purchase_vat` says otherwise. None
+    for 0, which a shop has where nobody has filled it in."""
+    typed = context.settings.get("upp.purchase_vat")
+    stored_with_vat = context.facts.prices_with_vat if typed == "shop" else typed == "with"
+    return _with_vat(price.purchase, price, context, stored=stored_with_vat) if price.purchase else None
 
-    A shop types both in the way in which it stores its prices (docs/vendors/upgates.md#prices-of-a-product). None
-    where the VAT that is missing is not known: on another basis than the price it is a wrong discount or margin.
+
+def _with_vat(
+    typed: Decimal | None, price: Price, context: MappingContext, *, stored: bool | None = None
+) -> Decimal | None:
+    """A sale or a purchase price with VAT, like the price that it is compared with. *stored*: whether it has VAT
+    already, where that does not follow from how the shop stores its prices.
+
+    None where the VAT that is missing is not known: on another basis than the price it is a wrong discount or
+    margin (docs/vendors/upgates.md#prices-of-a-product).
     """
-    if typed is None or context.facts.prices_with_vat or not context.facts.vat_payer:
+    has_vat = context.facts.prices_with_vat if stored is None else stored
+    if typed is None or has_vat or not context.facts.vat_payer:
         return typed
     return None if price.vat is None else rounded(typed * (1 + price.vat / 100))
 

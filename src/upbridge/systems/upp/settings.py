@@ -49,5 +49,12 @@ SETTINGS: Declared = {
         rereads=("product", "order"),
         group="advanced",
     ),
+    "upp.purchase_vat": Setting(
+        type=Choice(("shop", "with", "without")),
+        default="shop",
+        affects=_UPP,
+        rereads=("product",),
+        group="advanced",
+    ),
     "upp.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_UPP, group="goods", under=_SEND),
 }
