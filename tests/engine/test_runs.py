@@ -336,7 +336,7 @@ async def test_the_net_repairs_and_counts_what_no_webhook_announced(machine: Eng
     machine.upgates.sell(1, 2, 3, last_update_time=stamp(machine, days=9))
     machine.upgates.order("A-1", "A-2", last_update_time=stamp(machine, days=9))
     await begin(machine)
-    await machine.hint(Kind.ORDER, "A-1", "A-2")
+    await machine.hint(Kind.ORDER, "A-1", "A-2", origin=Origin.IMPORT)
     await machine.drain()
     machine.target.received.clear()
     # three changes: one is announced and waits, one is announced and was read, one is not announced
