@@ -180,7 +180,7 @@ def _product_body(
 
 def _cost(price: Price, context: MappingContext) -> Decimal | None:
     """What the pieces cost the shop, typed in as its prices are, unless `upp.purchase_vat` says otherwise. None
-    for 0, which a shop has where nobody has filled it in."""
+    for 0, which stands for a price that was not filled in."""
     typed = context.settings.get("upp.purchase_vat")
     stored_with_vat = context.facts.prices_with_vat if typed == "shop" else typed == "with"
     return _with_vat(price.purchase, price, context, stored=stored_with_vat) if price.purchase else None
