@@ -1,5 +1,6 @@
 """Situations in which nothing may say that all is well, each by what the tables hold while it lasts."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -77,6 +78,22 @@ AMISS: dict[str, Amiss] = {
     "a count that the shop does not answer": Amiss(
         lambda shop: cursor_row(shop, "uncounted.order", NOON.isoformat()),
         {"order.upp": "uncounted", "order.uphance": "uncounted"},
+    ),
+    "a count that is not that of the shop": Amiss(
+        lambda shop: cursor_row(
+            shop,
+            "completeness.order",
+            json.dumps(
+                {"shop_says": 443, "known": 435, "checked_at": NOON.isoformat(), "since": NOON.isoformat()}
+            ),
+        ),
+        {"order.upp": "incomplete", "order.uphance": "incomplete"},
+    ),
+    "no calls left of the shop's tariff": Amiss(
+        lambda shop: lane_row(
+            shop, "pull", "upgates", reason="no budget", asked=True, until=NOON + timedelta(minutes=9)
+        ),
+        dict.fromkeys(FROM_SHOP, "budget"),
     ),
     "a sales order of Uphance that cannot be read": Amiss(
         lambda shop: problem_row(
