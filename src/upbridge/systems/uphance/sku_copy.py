@@ -18,6 +18,7 @@ from upbridge.domain.sku import Sku, code_key
 from upbridge.store import changes, connections, former_variants, pairings, skus, variants
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.runs import first_import_under_way
+from upbridge.store.session import reading
 from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import Doubled, SkuBook, was_renamed
@@ -40,7 +41,7 @@ class SkuCopy:
         or were called last."""
         wanted = list(lines)
         keys = {one.variant_key if isinstance(one, OrderLine) else one.id for one in wanted}
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             named = await former_variants.names_of(tx, shop_id, sorted(key for key in keys if key is not None))
             names = [*((one.code, one.ean) for one in wanted), *named.values()]
             codes = {key for code, _ in names if (key := code_key(code)) is not None}
@@ -85,13 +86,13 @@ class SkuCopy:
 
     async def doubled(self, shop_id: ShopId) -> Doubled:
         """The codes and EANs that several variants of the shop have; few, where there are any."""
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             return Doubled(*await variants.doubled(tx, shop_id))
 
     async def complete(self, shop_id: ShopId) -> bool:
         """Whether the catalogue of the connected organisation was read to its end: only then is what is not in it
         not there."""
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             return await connections.was_polled(tx, shop_id, "uphance")
 
 
