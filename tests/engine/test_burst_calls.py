@@ -167,9 +167,35 @@ async def test_hints_that_come_while_others_are_read_are_read_once_more_and_toge
     machine.upgates.judges.append(meanwhile)
     while await machine.pull():
         await asyncio.gather(*again)
+    machine.watch.move(seconds=10)
     await machine.pull()
 
     assert len(machine.upgates.asked("/products")) <= 6
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R40", "R53")
+async def test_what_is_announced_again_while_it_is_read_waits_for_the_gathering_like_all_else(
+    order_edited: tuple[Any, Callable[[], Awaitable[None]]],
+) -> None:
+    machine, edit = order_edited
+    again: list[asyncio.Task[Any]] = []
+
+    def meanwhile(_request: httpx.Request) -> None:
+        if not again:
+            again.append(asyncio.ensure_future(edit()))
+
+    machine.upgates.judges.append(meanwhile)
+    await edit()
+    await machine.pull()
+    await asyncio.gather(*again)
+    await machine.pull()
+    assert len(machine.upgates.asked("/orders")) == 1
+
+    machine.watch.move(seconds=10)
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/orders")) == 2
     assert await machine.changes() == []
 
 

@@ -478,6 +478,8 @@ async def test_a_hint_during_the_reading_is_read_again(machine: Engine) -> None:
     await machine.hint(Kind.ORDER, "A-1")
 
     await machine.pull()
+    machine.watch.move(seconds=10)
+    await machine.pull()
 
     assert len(machine.upgates.asked("/orders")) == 2
     assert await machine.changes() == []

@@ -109,6 +109,12 @@ class Puller:
             targets = self.connected.known(rows)
             if not await self._work(lane, shop, batch, targets, failed=passage.failed):
                 return False
+            if read := [change for change in batch if change.announced]:
+                async with self.engine.begin() as tx:
+                    until = await gathered_until(tx, shop.id, lane.system, read[0].purpose)
+                    if until is not None:
+                        purposes = [read[0].purpose]
+                        await changes.gather(tx, shop.id, lane.system, purposes, until=until, again=read)
         return True
 
     async def _gathers(self, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:

@@ -389,18 +389,16 @@ async def gather(
     purposes: Collection[Purpose],
     *,
     until: datetime,
+    again: Sequence[Change] = (),
 ) -> None:
-    """Leave what is due for *purposes* together until *until*; no attempt is counted."""
-    await tx.execute(
-        update(table)
-        .where(
-            table.c.shop_id == shop_id,
-            table.c.source == source,
-            one_of(table.c.priority, [int(purpose) for purpose in purposes]),
-            table.c.due_at < until,
-        )
-        .values(due_at=until)
-    )
+    """Leave what is due for *purposes* together until *until*: all, or what of these changes was marked *again*
+    since they were claimed. No attempt is counted."""
+    theirs = [table.c.shop_id == shop_id, table.c.source == source, table.c.due_at < until]
+    theirs.append(one_of(table.c.priority, [int(purpose) for purpose in purposes]))
+    if again:
+        newest = max(change.seq for change in again)
+        theirs += [one_of(table.c.key, [change.key for change in again]), table.c.seq > newest]
+    await tx.execute(update(table).where(*theirs).values(due_at=until))
 
 
 async def move_pages(
