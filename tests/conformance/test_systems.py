@@ -29,7 +29,7 @@ SIDES: dict[str, Side] = {
 every_side = pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
 
 #: What says how a fault shows and not that it strikes, and what is a situation of its own (`refuse`, `broken`).
-MODIFIERS = {"error_status", "retry_after", "match", "refuse", "broken"}
+MODIFIERS = {"error_status", "retry_after", "garble_seed", "match", "refuse", "broken"}
 SWITCHES = [one.name for one in fields(Faults) if one.name not in MODIFIERS]
 
 TENTH = 12

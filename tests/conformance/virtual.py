@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
+from tests.support.statements import each_statement
 
 
 @dataclass(slots=True)
@@ -198,19 +199,18 @@ class Reaper:
     def watching(self, engine: AsyncEngine) -> Iterator[None]:
         """Count what happens in the database of *engine*."""
 
-        def statement(_connection: Any, _cursor: Any, words: str, *_: Any) -> None:
+        def statement(words: str) -> None:
             if "pg_advisory_unlock" not in words:
                 self.instant(" ".join(words.split())[:60])
 
         def commit(_connection: Any) -> None:
             self.instant("commit")
 
-        event.listen(engine.sync_engine, "before_cursor_execute", statement)
         event.listen(engine.sync_engine, "commit", commit)
         try:
-            yield
+            with each_statement(engine, statement):
+                yield
         finally:
-            event.remove(engine.sync_engine, "before_cursor_execute", statement)
             event.remove(engine.sync_engine, "commit", commit)
 
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from tests.support.clock import ManualTimers
 from tests.support.engine import Engine
 from tests.support.simulated import Said, accept, delivered, one_by_one
+from tests.support.statements import each_statement
 from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
@@ -55,14 +55,8 @@ async def test_a_slice_that_sends_all_there_is_reads_its_shop_once(machine: Engi
     machine.target.script = one_by_one(lambda _: Delivered(remote_id="77"))
     asked: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
-
-    event.listen(machine.db.sync_engine, "before_cursor_execute", note)
-    try:
+    with each_statement(machine.db, asked.append):
         assert await machine.push() is False
-    finally:
-        event.remove(machine.db.sync_engine, "before_cursor_execute", note)
 
     assert await machine.documents() == {}
     assert sum("FROM shops" in " ".join(one.split()) for one in asked) == 1

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event
 
 from tests.support.engine import Engine
 from tests.support.simulated import answering
+from tests.support.statements import each_statement
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.engine import puller
@@ -247,16 +247,14 @@ async def test_a_kill_in_any_page_repeats_that_and_the_next_at_most(
     await begin(machine)
     seen = 0
 
-    def die(*execution: Any) -> None:
+    def die(statement: str) -> None:
         nonlocal seen
-        seen += execution[2].startswith(step)
+        seen += statement.startswith(step)
         if seen == number:
-            event.remove(machine.db.sync_engine, "after_cursor_execute", die)
             raise Killed
 
-    event.listen(machine.db.sync_engine, "after_cursor_execute", die)
     monkeypatch.setattr(puller, "BATCH", 1)  # one page after the other
-    with pytest.raises(Killed):
+    with each_statement(machine.db, die), pytest.raises(Killed):
         await machine.drain()
     assert (await run_of(machine)).state is RunState.RUNNING
 

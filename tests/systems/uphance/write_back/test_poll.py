@@ -1,9 +1,6 @@
 """What it takes to ask Uphance for news where there are none."""
 
-from typing import Any
-
-from sqlalchemy import event
-
+from tests.support.statements import each_statement
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.domain.lane import Lane
 from upbridge.store.changes import Kind, Origin
@@ -19,15 +16,8 @@ async def test_a_poll_without_news_is_two_calls_and_few_statements(connected: Co
     await connected.hint("uphance", Kind.CATALOGUE, "catalogue", origin=Origin.SCHEDULE)
     asked: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
-
-    engine = connected.service.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with each_statement(connected.service.engine, asked.append):
         await connected.service.puller.pull(Lane.pull(connected.shop_id, "uphance"))
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
     assert connected.asked() == ["GET /products", "GET /pick_tickets"]
     assert len(asked) <= 22
