@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from upbridge.core.clock import FOR_EVER
 from upbridge.core.parsing import storable
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import amount, flag, key_of, moment, parse_list, path, rate, text, whole
@@ -70,7 +71,11 @@ class TestMoment:
         assert moment(f" {day}{clock} ") is None
         assert moment({"date": f"{day}{clock}", "timezone_type": 3, "timezone": zone}) is None
 
-    @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)))  # noqa: DTZ001 - hypothesis wants naive ones
+    @given(st.datetimes(datetime(FOR_EVER, 1, 1), datetime(9999, 12, 31)))  # noqa: DTZ001 - hypothesis wants naive ones
+    def test_a_date_beyond_every_calendar_is_none(self, when: datetime) -> None:
+        assert moment(when.isoformat() + "Z") is None
+
+    @given(st.datetimes(datetime(1000, 1, 2), datetime(FOR_EVER - 1, 12, 31)))  # noqa: DTZ001 - hypothesis wants naive ones
     def test_no_other_moment_is_lost(self, when: datetime) -> None:
         assume(f"{when:%Y-%m-%d}" not in {"1899-12-30", "1900-01-01", "1970-01-01"})
         assert moment(when.isoformat() + "Z") == when.replace(tzinfo=UTC)
