@@ -125,6 +125,23 @@ async def test_an_old_version_that_is_news_to_us_is_asked_for_once_more_too(mach
 
 
 @pytest.mark.situation("after.old")
+@pytest.mark.parametrize(("number", "again"), [(10, 10), (11, 0)])
+async def test_a_burst_of_which_all_is_older_than_its_webhook_is_not_read_twice(
+    machine: Engine, number: int, again: int
+) -> None:
+    machine.upgates.sell(
+        *range(1, number + 1), last_update_time=(machine.watch() - timedelta(hours=9)).isoformat()
+    )
+    await machine.hint(Kind.PRODUCT, *(str(one) for one in range(1, number + 1)), now=machine.watch())
+    machine.watch.move(seconds=10)  # a burst is gathered
+
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/products")) == 1
+    assert len(await machine.changes()) == again
+
+
+@pytest.mark.situation("after.old")
 async def test_what_changed_just_now_and_brought_nothing_new_is_not_asked_for_again(machine: Engine) -> None:
     machine.upgates.order("A", last_update_time=machine.watch().isoformat())
     for _ in range(2):

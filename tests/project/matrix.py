@@ -304,8 +304,8 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "one came as it was before, known to us or not, and nothing is missing",
             "Orders.update, Products.update",
             "what came is delivered; if it says that it changed last more than a minute before the newest webhook"
-            " came, it is asked for once more, two minutes later. What is older still then, or a minute younger,"
-            " is found by the next safety net",
+            " came, it is asked for once more, two minutes later. What is older still then, a minute younger, or"
+            " one of more than ten that an answer has of these, is found by the next safety net",
         ),
         "after.part": Row(
             "a product came with a part: without some or all of its variants",
