@@ -201,6 +201,20 @@ def test_a_search_of_titles_needs_nothing_that_an_index_of_the_shop_does_not_hav
     assert read <= {*index.columns.keys(), *index.dialect_options["postgresql"]["include"]}
 
 
+def test_an_index_of_names_is_no_way_to_orders_that_have_none() -> None:
+    """Postgres takes orders for as fresh as products. If it may, it reads all of a shop through such an index to
+    count those of a month."""
+    conditions = {
+        str(index.name): str(index.dialect_options["postgresql"]["where"])
+        for index in schema.links.indexes
+        if index.name in {"links_remote_id_idx", "links_order_number_idx"}
+    }
+
+    assert len(conditions) == 2
+    for condition in conditions.values():
+        assert condition.endswith(" IS NOT NULL")
+
+
 async def test_an_order_is_found_by_what_a_system_calls_it_without_reading_the_others(machine: Engine) -> None:
     await machine.run(
         "INSERT INTO links (shop_id, target, kind, key, parent, remote_id, metadata, updated_at)"

@@ -342,9 +342,18 @@ links = Table(
         "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
     ),
     Index("links_updated_at_idx", "shop_id", "target", "kind", "updated_at"),
-    # What an order is called at a target, by its id there and by its number.
-    Index("links_remote_id_idx", "shop_id", "remote_id", postgresql_where=_OF_ORDERS),
-    Index("links_order_number_idx", "shop_id", text("(metadata ->> 'order_number')"), postgresql_where=_OF_ORDERS),
+    # What an order is called at a target, by its id there and by its number. Only of orders that have one, or
+    # Postgres may read all orders of a shop through them.
+    Index(
+        "links_remote_id_idx",
+        *("shop_id", "remote_id"),
+        postgresql_where=text("kind = 'order' AND remote_id IS NOT NULL"),
+    ),
+    Index(
+        "links_order_number_idx",
+        *("shop_id", text("(metadata ->> 'order_number')")),
+        postgresql_where=text("kind = 'order' AND (metadata ->> 'order_number') IS NOT NULL"),
+    ),
     Index("links_erased_idx", "shop_id", "kind", "key", postgresql_where=text("erased_at IS NOT NULL")),
 )
 
