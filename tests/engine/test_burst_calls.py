@@ -235,3 +235,23 @@ async def test_a_shop_with_plenty_is_read_at_once(make_engine: MakeEngine) -> No
     await machine.pull()
 
     assert await machine.changes() == []
+
+
+async def test_a_product_that_is_deleted_with_its_variants_is_asked_for_once(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    variants = [{"variant_id": 5, "code": "V-5"}, {"variant_id": 6, "code": "V-6"}]
+    machine.upgates.sell(1, variants=variants)
+    await machine.hint(Kind.PRODUCT, "1")
+    await machine.drain()
+    machine.upgates.products.clear()
+    before = len(machine.upgates.asked("/products"))
+
+    await machine.hint(Kind.PRODUCT, "1", origin=Origin.DELETION)
+    await machine.hint(Kind.VARIANT, "5", "6", origin=Origin.DELETION)
+    machine.watch.move(seconds=10)
+    for _ in range(3):
+        await machine.drain()
+        machine.watch.move(seconds=11)
+
+    assert machine.target.bodies()[2:] == [{"id": "v-5", "gone": True}, {"id": "v-6", "gone": True}]
+    assert len(machine.upgates.asked("/products")) - before == 1

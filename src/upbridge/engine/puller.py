@@ -56,6 +56,8 @@ _FAILURES_BEFORE_HALVING = 2
 _RETRY_PAUSE = timedelta(minutes=1)
 _ASIDE = frozenset({Kind.FACTS, Kind.WEBHOOKS})
 """What is read of the shop itself, beside its orders and products: these go on without it."""
+_NAMING = frozenset({Kind.VARIANT})
+"""What makes no call and says what else is to be read: it goes before that, which is then read once."""
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -102,6 +104,7 @@ class Puller:
             batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
             if not batch:
                 return False
+            batch = [change for change in batch if change.kind in _NAMING] or batch
             if not in_time and all(change.kind is not Kind.PRODUCTS_PAGE for change in batch):
                 return True
             if await self._gathers(lane, shop, batch):

@@ -396,8 +396,9 @@ async def gather(
     theirs = [table.c.shop_id == shop_id, table.c.source == source, table.c.due_at < until]
     theirs.append(one_of(table.c.priority, [int(purpose) for purpose in purposes]))
     if again:
-        newest = max(change.seq for change in again)
-        theirs += [one_of(table.c.key, [change.key for change in again]), table.c.seq > newest]
+        newest, kinds = max(change.seq for change in again), {change.kind for change in again}
+        theirs += [one_of(table.c.kind, kinds), one_of(table.c.key, [change.key for change in again])]
+        theirs.append(table.c.seq > newest)
     await tx.execute(update(table).where(*theirs).values(due_at=until))
 
 
