@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import httpx
 import pytest
 
 from tests.support.engine import Engine
@@ -174,4 +175,37 @@ async def test_products_that_are_announced_and_not_read_yet_have_no_list_read(ma
     counted = (await counts(machine))["product"]
     assert (counted.shop_says, counted.known) == (1, 1)
     lists = [call for call in machine.upgates.asked("/products") if "product_ids" not in call]
-    assert len(lists) == 2, "the two counts"
+    assert len(lists) == 1, "the count, behind what was announced"
+
+
+async def test_an_order_that_the_same_net_finds_deleted_costs_no_second_count(machine: Engine) -> None:
+    await long_connected(machine)
+    await known(machine, "A-1", "A-2")
+    gone = machine.upgates.orders.pop("A-2")  # its webhook was lost, and the list of deleted ones has it
+
+    def listed(request: httpx.Request) -> httpx.Response | None:
+        if request.url.params.get("deleted_yn") != "true":
+            return None
+        body = {"orders": [{**gone, "deleted_yn": True}], "number_of_pages": 1, "number_of_items": 1}
+        return httpx.Response(200, json=body)
+
+    machine.upgates.judges.append(listed)
+    async with machine.db.begin() as tx:
+        await start_reconciliation(tx, machine.shop_id, now=machine.watch())
+    await settle(machine)
+
+    counted = (await counts(machine))["order"]
+    assert (counted.shop_says, counted.known) == (1, 1)
+    assert len([one for one in machine.upgates.asked("/orders") if "creation_time_to" in one]) == 1
+
+
+async def test_a_count_comes_behind_what_was_announced_and_waits_for_nothing_without_end(machine: Engine) -> None:
+    await long_connected(machine)
+    await known(machine, "A-1")
+    await machine.hint(Kind.ORDER_COUNT, "count")
+    for _ in range(8):
+        await machine.hint(Kind.ORDER, "A-1", due_at=machine.watch() + timedelta(seconds=9))
+        await machine.pull()
+        machine.watch.move(seconds=10)
+
+    assert (await counts(machine))["order"].missing == 0

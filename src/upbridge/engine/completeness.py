@@ -46,6 +46,14 @@ _UNSETTLED = {
     "order": (Kind.ORDER, Kind.ORDERS_PAGE),
     "product": (Kind.PRODUCT, Kind.PRODUCTS_PAGE, Kind.VARIANT),
 }
+#: What is about to be read of a kind, and a first count comes behind it: it would differ by just that.
+_ABOUT_TO_BE = {
+    "order": (Kind.ORDER, Kind.ORDERS_PAGE, Kind.ORDERS_DELETED),
+    "product": (Kind.PRODUCT, Kind.PRODUCTS_PAGE, Kind.VARIANT),
+}
+_PATIENCE = 6
+"""So many times as long as a burst is gathered a first count waits at most: a shop that announces without end is
+counted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +122,19 @@ async def keep_count(tx: AsyncConnection, shop_id: ShopId, kind: str, counted: C
 async def ask_count(
     tx: AsyncConnection, shop_id: ShopId, kind: str, key: str, *, now: datetime, due_at: datetime | None = None
 ) -> None:
-    """Have the shop count its things of *kind*, at once or at *due_at*."""
+    """Have the shop count its things of *kind*, at once or at *due_at*: a first count before that, if it is hurried
+    (`hurry_orders`)."""
     count = Kind.ORDER_COUNT if kind == "order" else Kind.COUNT
-    await changes.mark_changed(tx, shop_id, PLATFORM, count, [key], origin=Origin.SAFETY_NET, now=now)
-    if due_at is not None:
+    await changes.mark_changed(
+        tx, shop_id, PLATFORM, count, [key], origin=Origin.SAFETY_NET, now=now, due_at=due_at
+    )
+    if due_at is not None and key != FIRST:
         await changes.put_off(tx, shop_id, PLATFORM, count, [key], until=due_at)
+
+
+async def hurry_orders(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+    """What a first count of orders waits for may be read: let it look."""
+    await changes.hurry(tx, shop_id, PLATFORM, Kind.ORDER_COUNT, Purpose.SAFETY, now=now)
 
 
 async def recount(tx: AsyncConnection, shop_id: ShopId, kind: str, *, gathering: timedelta, now: datetime) -> None:
@@ -225,17 +241,26 @@ async def _settled(
     again: timedelta,
     now: datetime,
 ) -> bool:
-    """Whether nothing waits to be read that a second count has to wait for: what was announced before it was asked
-    for, and what safety nets and counts look for themselves. Else the count is put off, as no failure."""
+    """Whether nothing waits to be read that the count has to wait for. Else it is put off, as no failure.
+
+    A first count comes behind what is about to be read, for a while: it would be made twice. A second one waits
+    for all that was announced before it was asked for, and for what safety nets and counts look for themselves.
+    """
     [count] = chunk
+    until = count.hinted_at
     if count.key == FIRST:
-        return True
-    waits = await change_queries.any_for(tx, shop_id, PLATFORM, _UNSETTLED[kind], Purpose.SAFETY)
-    for unsettled in _UNSETTLED[kind]:
-        waits = waits or await change_queries.any_marked_until(tx, shop_id, PLATFORM, unsettled, count.hinted_at)
+        patient = now - until < _PATIENCE * again
+        about = _ABOUT_TO_BE[kind]
+        waits = patient and await change_queries.any_due(
+            tx, shop_id, PLATFORM, about, marked_until=until, due_until=now + again
+        )
+    else:
+        waits = await change_queries.any_for(tx, shop_id, PLATFORM, _UNSETTLED[kind], Purpose.SAFETY)
+        for unsettled in _UNSETTLED[kind]:
+            waits = waits or await change_queries.any_marked_until(tx, shop_id, PLATFORM, unsettled, until)
     if waits:
         await changes.done(tx, shop_id, PLATFORM, chunk)
-        await ask_count(tx, shop_id, kind, count.key, now=count.hinted_at, due_at=now + again)
+        await ask_count(tx, shop_id, kind, count.key, now=until, due_at=now + again)
     return not waits
 
 

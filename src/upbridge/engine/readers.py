@@ -15,7 +15,7 @@ from upbridge.domain.variant_key import variant_key
 from upbridge.engine import deleted_orders, second_look
 from upbridge.engine.after_reading import Planning, look_again, look_later, wake_targets
 from upbridge.engine.answers import deleted_in, read_of
-from upbridge.engine.completeness import Counting
+from upbridge.engine.completeness import Counting, hurry_orders
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.early_net import start_early
 from upbridge.engine.former_numbers import with_former_numbers
@@ -104,6 +104,7 @@ class EntityReaders:
         await deleted_orders.ask_about_open(self.engine, shop.id, now=self.clock())
         async with self.engine.begin() as tx:
             await changes.done(tx, shop.id, PLATFORM, chunk)
+            await hurry_orders(tx, shop.id, now=self.clock())
 
     async def variants(self, shop: Shop, chunk: list[Change]) -> None:
         """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""

@@ -225,6 +225,28 @@ async def any_marked_until(
     return bool(await tx.scalar(select(query)))
 
 
+async def any_due(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    source: str,
+    kinds: Collection[Kind],
+    *,
+    marked_until: datetime,
+    due_until: datetime,
+) -> bool:
+    """Whether something of *kinds* that was marked at *marked_until* or before is to be read until *due_until*, and
+    was not tried in vain yet."""
+    query = exists().where(
+        table.c.shop_id == shop_id,
+        table.c.source == source,
+        one_of(table.c.kind, kinds),
+        table.c.hinted_at <= marked_until,
+        table.c.due_at <= due_until,
+        table.c.attempts == literal_column("0"),
+    )
+    return bool(await tx.scalar(select(query)))
+
+
 async def any_for(
     tx: AsyncConnection, shop_id: ShopId, source: str, kinds: Collection[Kind], purpose: Purpose
 ) -> bool:
