@@ -16,6 +16,7 @@ from upbridge.engine import puller
 from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.engine.second_look import lag_of
+from upbridge.insights.flow_states import see
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
@@ -443,6 +444,24 @@ async def test_the_net_finds_a_product_that_vanished_without_a_word(machine: Eng
     asked = [call["product_ids"] for call in machine.upgates.asked("/products") if "product_ids" in call]
     assert [set(ids.split(";")) for ids in asked] == [{"3", "14"}, {"3", "14"}]
     assert await machine.value("SELECT count(*) FROM variants") == 23
+
+
+async def test_a_search_reads_no_page_twice_and_needs_no_count_of_its_own(machine: Engine) -> None:
+    """The count that differs was read from the first page, and the list tells its length."""
+    await imported(machine, 150)
+    machine.upgates.page_size = 100
+    del machine.upgates.products[3]
+
+    await net(machine)
+    for _ in range(3):
+        await machine.drain()
+        machine.watch.move(seconds=lag_of(10).total_seconds())
+
+    lists = [call for call in machine.upgates.asked("/products", active_yn="true") if "product_ids" not in call]
+    assert [call["page"] for call in lists] == ["1", "2"]
+    async with machine.db.connect() as tx:
+        counted = (await see(tx, machine.service.systems, machine.shop_id)).counted["product"]
+    assert (counted.shop_says, counted.known) == (149, 149)
 
 
 async def test_where_the_numbers_agree_one_call_is_enough(machine: Engine) -> None:

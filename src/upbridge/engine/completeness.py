@@ -2,8 +2,9 @@
 
 The shop is asked for one number: of the orders of the last days, and of the products on sale. Two counts of a
 living shop may differ for a moment, so a difference is looked at once more before it is believed. Then the list
-is read, and counted again when all that it brought is settled. What still differs is shown until a count
-agrees. A count that the shop did not answer is shown likewise: an older one proves nothing any more.
+is read, and counted again when all that it brought is settled: by the number that the list itself gave, and only
+where that differs by a call. What still differs is shown until a count agrees. A count that the shop did not
+answer is shown likewise: an older one proves nothing any more.
 """
 
 import json
@@ -20,6 +21,8 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.walk_by_place import PlaceWalk
+from upbridge.engine.read_ahead import ReadAhead
 from upbridge.engine.runs import start_run
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import change_queries, changes, connections, cursors, orders, runs, variants
@@ -51,6 +54,8 @@ _ABOUT_TO_BE = {
     "order": (Kind.ORDER, Kind.ORDERS_PAGE, Kind.ORDERS_DELETED),
     "product": (Kind.PRODUCT, Kind.PRODUCTS_PAGE, Kind.VARIANT),
 }
+#: Why the list of a kind is read whose count differs.
+_READS = {"order": RunPurpose.COMPLETENESS, "product": RunPurpose.SWEEP}
 _PATIENCE = 6
 """So many times as long as a burst is gathered a first count waits at most: a shop that announces without end is
 counted too."""
@@ -122,7 +127,7 @@ async def keep_count(tx: AsyncConnection, shop_id: ShopId, kind: str, counted: C
 async def ask_count(
     tx: AsyncConnection, shop_id: ShopId, kind: str, key: str, *, now: datetime, due_at: datetime | None = None
 ) -> None:
-    """Have the shop count its things of *kind*, at once or at *due_at*: a first count before that, if it is hurried
+    """Have the shop count its things of *kind*, at once or at *due_at*; a first count sooner if it is hurried
     (`hurry_orders`)."""
     count = Kind.ORDER_COUNT if kind == "order" else Kind.COUNT
     await changes.mark_changed(
@@ -157,6 +162,7 @@ class Counting:
     engine: AsyncEngine
     clock: Clock
     shop_apis: ShopApis
+    ahead: ReadAhead
     gathering: timedelta
 
     async def count_orders(self, shop: Shop, chunk: list[Change]) -> None:
@@ -167,8 +173,8 @@ class Counting:
             ready = since is not None and await _settled(tx, shop.id, "order", chunk, again=again, now=now)
             if since is None:
                 await changes.done(tx, shop.id, PLATFORM, chunk)
-        if since is None or not ready:
-            return
+            if since is None or not ready or await _agrees_with_list(tx, shop.id, "order", chunk):
+                return
         client = await self.shop_apis.of(shop)
         filters = OrderFilter(created_from=since, created_to=now)
         try:
@@ -187,6 +193,10 @@ class Counting:
         async with self.engine.begin() as tx:
             if not await _settled(tx, shop.id, "product", chunk, again=again, now=self.clock()):
                 return
+            if await _agrees_with_list(tx, shop.id, "product", chunk):
+                return
+        asked_at, ahead = self.clock(), self.ahead.of(shop.id)
+        reads = ahead.reads
         client, filters = await self.shop_apis.of(shop), ProductFilter(active=True, archived=False)
         try:
             page = await client.products_page(1, filters=filters, purpose=chunk[0].purpose)
@@ -195,7 +205,9 @@ class Counting:
             return
         async with self.engine.begin() as tx:
             counted = Counted(page.total, await variants.count_products(tx, shop.id), self.clock())
-            await _judge(tx, shop.id, "product", chunk, counted, again=again)
+            run_id = await _judge(tx, shop.id, "product", chunk, counted, again=again)
+        if run_id is not None:
+            ahead.bring(shop, run_id, PlaceWalk(), page, asked_at=asked_at, reads=reads)
 
     async def _uncounted(self, shop: Shop, kind: str, count: Change, error: Unreachable | Rejected) -> None:
         """The page that holds the number cannot be read: ask a few times more, then leave it to the next net, and
@@ -273,6 +285,23 @@ async def _any_waits(tx: AsyncConnection, shop_id: ShopId, kind: str, now: datet
     return False
 
 
+async def _agrees_with_list(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[Change]) -> bool:
+    """Whether the count after a list was read is that which the list gave, so that no call has to be made."""
+    run = await runs.newest(tx, shop_id, kind, _READS[kind]) if chunk[0].key == AFTER else None
+    if run is None or not run.complete or run.total is None or run.finished_at is None:
+        return False
+    if run.since is None:
+        counted = Counted(run.total, await variants.count_products(tx, shop_id), run.finished_at)
+    else:
+        known = await orders.count_orders(tx, shop_id, since=run.since, until=run.started_at)
+        counted = Counted(run.total, known, run.started_at, run.since)
+    if counted.astray:
+        return False
+    await changes.done(tx, shop_id, PLATFORM, chunk)
+    await keep_count(tx, shop_id, kind, counted)
+    return True
+
+
 async def _judge(
     tx: AsyncConnection,
     shop_id: ShopId,
@@ -281,18 +310,18 @@ async def _judge(
     counted: Counted,
     *,
     again: timedelta,
-) -> None:
-    """Keep a count, or look again; and read the list where it is sure that the counts differ."""
+) -> int | None:
+    """Keep a count, or look again; and read the list where it is sure that the counts differ: by the run that is
+    returned."""
     now, key = counted.checked_at, chunk[0].key
     await changes.done(tx, shop_id, PLATFORM, chunk)
     if counted.astray and key == FIRST and (kind == "order" or await _any_waits(tx, shop_id, kind, now)):
         await ask_count(tx, shop_id, kind, SECOND, now=now, due_at=now + again)
-        return
+        return None
     await keep_count(tx, shop_id, kind, counted)
     if not counted.astray:
-        return
+        return None
     log.warning("counts_differ", shop_id=str(shop_id), kind=kind, ours=counted.known, theirs=counted.shop_says)
     if key == AFTER:
-        return
-    purpose = RunPurpose.COMPLETENESS if kind == "order" else RunPurpose.SWEEP
-    await start_run(tx, shop_id, kind, purpose, since=counted.since, now=now)
+        return None
+    return await start_run(tx, shop_id, kind, _READS[kind], since=counted.since, now=now)

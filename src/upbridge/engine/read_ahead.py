@@ -56,6 +56,8 @@ class Slice:
 
     more: bool = True
     """Whether it has time for another page."""
+    reads: int = 0
+    """So often products were read and stored."""
     _asked: _Asked | None = None
 
     @property
@@ -67,6 +69,18 @@ class Slice:
         """Have *ask* ask for the page that *walk* wants next, if there is time for it and none waits."""
         if self.more and self._asked is None:
             self._asked = _Asked(shop, run_id, walk, now, asyncio.create_task(ask()))
+
+    def bring(
+        self, shop: Shop, run_id: int, walk: PlaceWalk, page: Page[Product], *, asked_at: datetime, reads: int
+    ) -> None:
+        """A *page* that is here already, because a count was read from it, is what *walk* wants first. There had
+        been so many *reads* when it was asked for; if there were more since, one may be newer."""
+
+        async def at_hand() -> Page[Product]:
+            return page
+
+        if reads == self.reads:
+            self.ask(shop, run_id, walk, at_hand, now=asked_at)
 
     async def take(self, shop: Shop, run_id: int, walk: PlaceWalk) -> Answered[Product] | None:
         """The page that *walk* asks for, if it was asked for; None if not, or if the run was paused by then.
@@ -85,7 +99,10 @@ class Slice:
 
     def was_read(self, read: ReadBatch) -> None:
         """This was read just now, and the page that waits is older."""
-        if self._asked is not None and read.kind == "product":
+        if read.kind != "product":
+            return
+        self.reads += 1
+        if self._asked is not None:
             self._asked.newer.update(read.keys)
 
     async def let_go(self) -> None:
@@ -95,7 +112,7 @@ class Slice:
             asked.task.cancel()
             await asyncio.wait([asked.task])
             if not asked.task.cancelled():
-                asked.task.exception()  # it would have come in its turn, and will when it is asked for again
+                asked.task.exception()  # said here to nobody: see the module
 
 
 @dataclass(frozen=True, slots=True)

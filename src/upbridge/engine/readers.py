@@ -166,7 +166,7 @@ def readers_of_platform(
 ) -> Mapping[Kind, Reader]:
     """How each kind of change of the shop itself is read."""
     engine, clock = entities.engine, entities.clock
-    counting = Counting(engine, clock, entities.shop_apis, entities.planning.gathering)
+    counting = Counting(engine, clock, entities.shop_apis, entities.ahead, entities.planning.gathering)
     return {
         Kind.ORDER: Reader(entities.orders, 100),
         Kind.PRODUCT: Reader(entities.products, 100),

@@ -234,8 +234,8 @@ async def any_due(
     marked_until: datetime,
     due_until: datetime,
 ) -> bool:
-    """Whether something of *kinds* that was marked at *marked_until* or before is to be read until *due_until*, and
-    was not tried in vain yet."""
+    """Whether something of *kinds* that was marked at *marked_until* or before is to be read by *due_until*; not
+    what was tried in vain."""
     query = exists().where(
         table.c.shop_id == shop_id,
         table.c.source == source,
