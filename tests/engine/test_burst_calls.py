@@ -199,6 +199,28 @@ async def test_what_is_announced_again_while_it_is_read_waits_for_the_gathering_
     assert await machine.changes() == []
 
 
+@pytest.mark.rule("R53")
+async def test_what_a_person_asks_for_while_it_is_read_is_read_again_at_once(
+    order_edited: tuple[Any, Callable[[], Awaitable[None]]],
+) -> None:
+    machine, edit = order_edited
+    again: list[asyncio.Task[Any]] = []
+
+    def meanwhile(_request: httpx.Request) -> None:
+        if not again:
+            again.append(asyncio.ensure_future(machine.hint(Kind.ORDER, "A-1", origin=Origin.SETTINGS)))
+
+    machine.upgates.judges.append(meanwhile)
+    await edit()
+    await machine.pull()
+    await asyncio.gather(*again)
+
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/orders")) == 2
+    assert await machine.changes() == []
+
+
 async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.watch.now = machine.watch.now.replace(minute=1, second=0, microsecond=0)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     delete,
@@ -162,7 +163,7 @@ async def mark_changed(
 
     A row that is there keeps its `due_at` and `hinted_at` (so that steady hints cannot postpone the work, nor
     hurry what was refused and waits), takes the more urgent of the two purposes and remembers an announced
-    deletion. Keys are written in order, so that two writers cannot deadlock.
+    deletion and a person's wish. Keys are written in order, so that two writers cannot deadlock.
     """
     ordered = sorted(set(keys))
     if not ordered:
@@ -185,22 +186,24 @@ async def mark_changed(
 def marking(rows: Select[Any]) -> Insert:
     """Mark *rows* as changed: shop_id, source, kind, key, origin, priority, hinted_at, due_at.
 
-    What was refused has a moment of its own: no second mark hurries it.
+    What was refused has a moment of its own: no second mark hurries it. A person's mark is remembered as that, but
+    for an announced deletion: it waits for no gathering.
     """
-    fresh = insert(table).from_select(
-        ["shop_id", "source", "kind", "key", "origin", "priority", "hinted_at", "due_at"], rows
-    )
+    given = ["shop_id", "source", "kind", "key", "origin", "priority", "hinted_at", "due_at"]
+    fresh = insert(table).from_select(given, rows)
     sooner = func.least(table.c.due_at, fresh.excluded.due_at)
     told = fresh.excluded.origin == constant(Origin.WEBHOOK)
+    before, first = table.c.told_at, table.c.origin
+    was_told = and_(first == constant(Origin.WEBHOOK), before.is_(None))
+    weighty = fresh.excluded.origin.in_([constant(Origin.DELETION), constant(Origin.SETTINGS)])
+    kept = first == constant(Origin.DELETION)
     return fresh.on_conflict_do_update(
         constraint=table.primary_key,
         set_={
             "seq": next_seq(),
             "priority": func.least(table.c.priority, fresh.excluded.priority),
-            "origin": case(
-                (fresh.excluded.origin == constant(Origin.DELETION), fresh.excluded.origin), else_=table.c.origin
-            ),
-            "told_at": case((told, fresh.excluded.hinted_at), else_=table.c.told_at),
+            "origin": case((kept, first), (weighty, fresh.excluded.origin), else_=first),
+            "told_at": case((told, fresh.excluded.hinted_at), (was_told, table.c.hinted_at), else_=before),
             "due_at": case((table.c.attempts == literal_column("0"), sooner), else_=table.c.due_at),
         },
     )
@@ -228,9 +231,8 @@ MARK_CHANGED = marking(
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) -> None:
     """Delete all pending changes of *kind*."""
-    await tx.execute(
-        delete(table).where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
-    )
+    theirs = (table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
+    await tx.execute(delete(table).where(*theirs))
 
 
 async def claim(
@@ -392,13 +394,13 @@ async def gather(
     again: Sequence[Change] = (),
 ) -> None:
     """Leave what is due for *purposes* together until *until*: all, or what of these changes was marked *again*
-    since they were claimed. No attempt is counted."""
+    since they were claimed, and not by a person. No attempt is counted."""
     theirs = [table.c.shop_id == shop_id, table.c.source == source, table.c.due_at < until]
     theirs.append(one_of(table.c.priority, [int(purpose) for purpose in purposes]))
     if again:
         newest, kinds = max(change.seq for change in again), {change.kind for change in again}
         theirs += [one_of(table.c.kind, kinds), one_of(table.c.key, [change.key for change in again])]
-        theirs.append(table.c.seq > newest)
+        theirs += [table.c.seq > newest, table.c.origin != Origin.SETTINGS]
     await tx.execute(update(table).where(*theirs).values(due_at=until))
 
 
