@@ -56,7 +56,7 @@ _ABOUT_TO_BE = {
 }
 #: Why the list of a kind is read whose count differs.
 _READS = {"order": RunPurpose.COMPLETENESS, "product": RunPurpose.SWEEP}
-_PATIENCE = 6
+_GATHERINGS = 6
 """So many times as long as a burst is gathered a first count waits at most: a shop that announces without end is
 counted too."""
 
@@ -261,9 +261,9 @@ async def _settled(
     [count] = chunk
     until = count.hinted_at
     if count.key == FIRST:
-        patient = now - until < _PATIENCE * again
+        waiting = now - until < _GATHERINGS * again
         about = _ABOUT_TO_BE[kind]
-        waits = patient and await change_queries.any_due(
+        waits = waiting and await change_queries.any_due(
             tx, shop_id, PLATFORM, about, marked_until=until, due_until=now + again
         )
     else:

@@ -8,10 +8,10 @@ One page ahead, within one slice of a lane, which no other worker has meanwhile.
 if the walk asks for just that when its turn comes, of the shop as it stood then. Else it is let go, and read
 again.
 
-What was refused of a page that is let go is told to nobody here, and hides nothing. What concerns the shop, a
-refused login or calls that are used up, the ledger has kept when the answer came (`rate_limits/record_response`),
-and every call is in the log: the next call of the shop is held back or refused likewise. What concerns the page
-alone is met when the page is read again.
+A refusal of a page that is let go is not passed on, and that hides nothing. What concerns the shop, a refused
+login or calls that are used up, the ledger has kept when the answer came (`rate_limits/record_response`), and
+every call is in the log: the next call of the shop is held back or refused likewise. What concerns the page alone
+is met when the page is read again.
 """
 
 import asyncio
@@ -117,7 +117,7 @@ class Slice:
             asked.task.cancel()
             await asyncio.wait([asked.task])
             if not asked.task.cancelled():
-                asked.task.exception()  # told to nobody, and hides nothing: see the module
+                asked.task.exception()  # not passed on, and hides nothing: see the module
 
 
 @dataclass(frozen=True, slots=True)
