@@ -1,6 +1,7 @@
 """The schema: reachable from nothing, repeatable, safe to race for, and what the code says."""
 
 import asyncio
+import subprocess
 import sys
 
 import psycopg
@@ -15,8 +16,9 @@ from tests.support.postgres import wait_for_lock
 from tests.support.shops import KEY, MakeShop
 from upbridge.domain.sku import code_key
 from upbridge.settings import Settings
+from upbridge.store.alembic_steps import alembic_config
 from upbridge.store.database import open_database, sqlalchemy_url
-from upbridge.store.migrate import alembic_config, migrate
+from upbridge.store.migrate import migrate
 from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import SchemaVersion, schema_version
 
@@ -38,6 +40,14 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
 
     assert first == second == SchemaVersion(HEAD)
     assert revision(empty_url) == HEAD
+
+
+def test_who_finds_the_schema_at_head_does_not_load_what_migrates(database_url: str) -> None:
+    code = "import sys; from upbridge.store.migrate import migrate; migrate(sys.argv[1]); print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code, database_url], capture_output=True, text=True, check=True)
+
+    assert "alembic" not in done.stdout.split()
 
 
 def test_the_code_wants_the_newest_revision(empty_url: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from alembic import command
 from psycopg.rows import dict_row
 
-from upbridge.store.migrate import alembic_config, migrate
+from upbridge.store.alembic_steps import alembic_config
+from upbridge.store.migrate import migrate
 from upbridge.systems.uphance.customer_mapping import customer_key
 
 SHOP = UUID(int=1)

@@ -36,6 +36,7 @@ from upbridge.core.telemetry.tracing import configure_tracing
 from upbridge.maintenance.own_keys import until_others_are_used
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import embedded_postgres
+from upbridge.store.migrate import migrate
 from upbridge.store.probes import UnfitDatabase, require_sessions
 from upbridge.store.schema_version import SchemaVersion
 
@@ -69,8 +70,6 @@ def _settings() -> Settings:
 @contextlib.contextmanager
 def _prepared(settings: Settings) -> Iterator[SchemaVersion]:
     """A database with its schema at head or newer; an embedded one runs as long as the block."""
-    from upbridge.store.migrate import migrate  # noqa: PLC0415
-
     embedded = embedded_postgres(settings) if settings.database_url is None else None
     try:
         if embedded is None:

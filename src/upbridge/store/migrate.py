@@ -1,16 +1,13 @@
-"""The schema's versions, by Alembic. Apart from `db`, because only who migrates pays for loading it."""
+"""Bring the schema to the version that this code wants, by Alembic where it is not there."""
 
 import time
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady
-from upbridge.core.package_files import package_file
 from upbridge.store.database import sqlalchemy_url
 from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import SchemaVersion, read_version
@@ -19,14 +16,6 @@ from upbridge.store.session import CONNECT_SECONDS
 _DEADLINE_SECONDS = 60.0
 """How long a change of the schema is tried while others work on its tables."""
 _PAUSE_SECONDS = 0.2
-
-
-def alembic_config(conninfo: str) -> Config:
-    """Alembic's configuration for this database, inside and outside a checkout."""
-    config = Config(package_file("alembic.ini"))
-    config.set_main_option("script_location", str(package_file("migrations")))
-    config.attributes["url"] = sqlalchemy_url(conninfo)
-    return config
 
 
 def migrate(conninfo: str) -> SchemaVersion:
@@ -42,21 +31,23 @@ def migrate(conninfo: str) -> SchemaVersion:
     try:
         with engine.connect() as tx:
             version = read_version(tx)
-        if version.newer:
+        if version.newer or version.revision == HEAD:
             return version
-        _upgrade(alembic_config(conninfo))
+        _upgrade(conninfo)
     except DBAPIError as error:
         raise NotReady(f"the database cannot be used: {reason_of(error)}") from error
     return SchemaVersion(HEAD)
 
 
-def _upgrade(config: Config) -> None:
+def _upgrade(conninfo: str) -> None:
     """Migrate. A step that does not get its lock at once lets go of all that it has and begins again: what works
     on the tables meanwhile, a webhook above all, must not queue behind it."""
+    from upbridge.store.alembic_steps import to_head  # noqa: PLC0415 - most processes find nothing to do
+
     last = time.monotonic() + _DEADLINE_SECONDS
     while True:
         try:
-            command.upgrade(config, "head")
+            to_head(conninfo)
         except DBAPIError as error:
             if not isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
                 raise
