@@ -59,9 +59,10 @@ def test_a_flow_is_off_only_if_a_person_wants_it_so(sight: Sight) -> None:
 
 @given(sight=SIGHTS)
 def test_what_lets_nothing_pass_is_never_hidden_by_what_only_needs_attention(sight: Sight) -> None:
-    wanted = sight.login is Login.REFUSED or (sight.login is Login.WORKS and sight.switched_on)
+    refused = sight.login in (Login.REFUSED, Login.ELSEWHERE)
+    wanted = refused or (sight.login is Login.WORKS and sight.switched_on)
     silent = sight.source is LONG
-    stopped = not sight.active or (wanted and (sight.login is Login.REFUSED or not sight.permitted or silent))
+    stopped = not sight.active or (wanted and (refused or not sight.permitted or silent))
 
     assert (judge(sight).light is Light.STOPPED) == stopped
 
@@ -97,6 +98,7 @@ def test_what_lets_nothing_pass_is_never_hidden_by_what_only_needs_attention(sig
         (replace(FINE, waiting=1, waiting_since=NOON), Judgement(Light.BUSY, "sending", 1, NOON)),
         (replace(FINE, active=False, login=Login.NONE), Judgement(Light.STOPPED, "stopped")),
         (replace(FINE, login=Login.REFUSED, switched_on=False), Judgement(Light.STOPPED, "broken")),
+        (replace(FINE, login=Login.ELSEWHERE), Judgement(Light.STOPPED, "elsewhere")),
         (replace(FINE, last_at=NOON), Judgement(Light.OK, "delivered", 0, NOON)),
         (FINE, Judgement(Light.OK, "nothing_yet")),
     ],

@@ -33,7 +33,7 @@ async def test_each_reason_of_a_light_is_said_once_in_every_language(
 
     news = news_of(shop, flows, Seen(), platform="upgates")
 
-    of_a_system = reason in {"broken", "source_silent", "blocked"}
+    of_a_system = reason in {"broken", "elsewhere", "source_silent", "blocked"}
     assert [one.reason for one in news] == [reason] * (2 if of_a_system else 1)
     assert news[0].count in {8, 0}
     for language in LANGUAGES:

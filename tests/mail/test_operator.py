@@ -132,6 +132,19 @@ async def test_a_login_that_no_key_opens_is_not_said_to_be_refused(host: Host, m
     assert "refuse" not in body
 
 
+async def test_a_login_that_leads_to_another_account_is_not_said_to_be_dead(
+    host: Host, make_shop: MakeShop
+) -> None:
+    await connect(host, await make_shop(key="eshop"), "broken", Breakage.ELSEWHERE)
+
+    (subject,) = await host.subjects(host.watch())
+
+    body = " ".join(host.mail.box.received[0].body("plain").split())
+    assert subject == "Upbridge: The login of shop eshop at Uphance leads to another account"
+    assert "Was that meant, its staff" in body
+    assert "dead" not in body
+
+
 async def test_keys_that_do_not_open_what_is_stored_are_reported_once_and_when_they_do_again(host: Host) -> None:
     new = Cipher([Fernet.generate_key().decode()])
     await load_addresses(host.post.engine, new)

@@ -528,7 +528,12 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert str(row.state) == "broken"
+    assert row.leads_elsewhere
     assert [problem.key for problem in await machine.problems()] == ["connection.wrong_organisation"]
+    told = await machine.value(
+        "SELECT count(*) FROM history WHERE shop_id = :shop_id AND what = 'login_elsewhere'"
+    )
+    assert told == 1
 
 
 @pytest.mark.situation("currency")

@@ -204,6 +204,30 @@ class TestTheStartPage:
                     system in broken
                 )
 
+    @pytest.mark.parametrize("language", LANGUAGES)
+    async def test_says_that_a_login_works_and_leads_to_another_account(
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        language: str,
+    ) -> None:
+        shop_id, texts = await make_shop(), Texts(language)
+        await insert_rows(engine, connection_row(shop_id, "uphance", state="broken", broken_by="elsewhere"))
+        home = await enter(shop_id, language=language)
+
+        first, connections = [
+            html.unescape((await browser.get(f"{home}{place}")).text) for place in ("", "connections")
+        ]
+
+        assert texts.get("ui.news.elsewhere", system="Uphance") in first
+        assert f'href="{home}connections#uphance">{texts.get("ui.news_next.elsewhere")}' in first
+        for page in (first, connections):
+            assert texts.get("ui.connection.elsewhere") in page
+            assert texts.get("ui.connection.broken") not in page
+        assert texts.get("ui.news.broken", system="Uphance") not in first
+
     async def test_shows_how_far_the_first_import_is(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:

@@ -146,6 +146,12 @@ class LoginUnreadable(LoginRefused):
     code = "login_unreadable"
 
 
+class LoginElsewhere(LoginRefused):
+    """The login works, and leads to another account than the one that was connected."""
+
+    code = "login_elsewhere"
+
+
 class Throttled(RemoteError):
     """The other system, or our own budget for it, says: later. Nothing was done."""
 

@@ -27,6 +27,8 @@ class What(StrEnum):
     """A system was connected, or its login renewed: *subject* is the system, *new* the account there."""
     DISCONNECTED = "disconnected"
     LOGIN_REFUSED = "login_refused"
+    LOGIN_ELSEWHERE = "login_elsewhere"
+    """The login works, and leads to another account: *subject* is the system."""
     LOGIN_RESTORED = "login_restored"
     WRONG_LOGIN = "wrong_login"
     """A person tried a login that the system did not take, or tries one now: *subject* is the system."""

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
-from upbridge.core.errors import LoginRefused, LoginUnreadable, RemoteError
+from upbridge.core.errors import LoginElsewhere, LoginRefused, LoginUnreadable, RemoteError
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
@@ -29,6 +29,17 @@ def reason_of(error: LoginRefused) -> str:
     return BY_LOST_KEY if isinstance(error, LoginUnreadable) else BY_UPGATES
 
 
+def _breakage(error: LoginRefused) -> Breakage:
+    """What stops a connection whose login failed so."""
+    match error:
+        case LoginUnreadable():
+            return Breakage.UNREADABLE
+        case LoginElsewhere():
+            return Breakage.ELSEWHERE
+        case _:
+            return Breakage.REFUSED
+
+
 @dataclass(frozen=True, slots=True)
 class Logins:
     """Stops what works with a login that was refused, and gives up the logins of shops that have left."""
@@ -44,8 +55,9 @@ class Logins:
         """Stop the connection until a person connects it again: its login fails, or leads to another company."""
         if not await self._may_judge(error):
             return
-        by = Breakage.UNREADABLE if isinstance(error, LoginUnreadable) else Breakage.REFUSED
+        by = _breakage(error)
         await self.connections.break_off(shop.id, system, str(error), by=by, now=self.clock())
+        log.warning("login_stopped", shop_id=str(shop.id), system=system, by=by, reason=str(error))
         async with self.engine.begin() as tx:
             await raise_problems(
                 tx,

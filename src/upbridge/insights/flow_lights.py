@@ -44,6 +44,8 @@ class Login(StrEnum):
     NONE = "none"
     WORKS = "works"
     REFUSED = "refused"
+    ELSEWHERE = "elsewhere"
+    """It works, and leads to another account than the one that was connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ def _stops(sight: Sight) -> Iterator[Judgement]:
         yield Judgement(Light.STOPPED, "stopped")
     if sight.login is Login.REFUSED:
         yield Judgement(Light.STOPPED, "broken")
+    if sight.login is Login.ELSEWHERE:
+        yield Judgement(Light.STOPPED, "elsewhere")
     if not sight.permitted:
         yield Judgement(Light.STOPPED, "no_right")
 

@@ -93,6 +93,7 @@ class FlowState:
 _NEXT = {
     "not_connected": "connections",
     "broken": "connections",
+    "elsewhere": "connections",
     "problems": "problems",
     "no_right": "problems",
     "unannounced": "problems",
@@ -307,7 +308,9 @@ def permitted(shop: Shop, flow: Flow) -> bool:
 def _login(row: ConnectionRow | None) -> Login:
     if row is None:
         return Login.NONE
-    return Login.WORKS if row.state is ConnectionState.CONNECTED else Login.REFUSED
+    if row.state is ConnectionState.CONNECTED:
+        return Login.WORKS
+    return Login.ELSEWHERE if row.leads_elsewhere else Login.REFUSED
 
 
 def _rest(block: Block | None, now: datetime, unread: Sequence[Unread]) -> Rest | None:

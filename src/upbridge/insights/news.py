@@ -13,7 +13,7 @@ from upbridge.store.problems import ALARMS
 _OF_THE_SHOP = frozenset(
     {"stopped", "shop_silent", "no_right", "import_paused", "unannounced", "unproven", "budget", "late"}
 )
-_OF_A_SYSTEM = frozenset({"broken", "source_silent", "blocked"})
+_OF_A_SYSTEM = frozenset({"broken", "elsewhere", "source_silent", "blocked"})
 #: Reasons that concern what the shop counted itself: each kind on its own.
 _OF_A_KIND = frozenset({"incomplete", "uncounted"})
 #: Kinds of problems that the light of a flow tells already.
@@ -35,7 +35,7 @@ class News:
     @property
     def page(self) -> str | None:
         """Where it is put right; None where it is put right on the first page, in the shop, or by itself."""
-        if self.reason == "broken":
+        if self.reason in {"broken", "elsewhere"}:
             return f"connections#{self.system}"
         return "problems" if self.reason in {"no_right", "unannounced"} else None
 

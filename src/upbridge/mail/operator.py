@@ -23,7 +23,7 @@ from upbridge.mail.comparison import Cause, Comparison, compare
 from upbridge.mail.composing import Content, Item, Part
 from upbridge.mail.post_office import PostOffice
 from upbridge.store import connections, heartbeat, letters, notices, secrets, shop_queries
-from upbridge.store.connections import DeadLogin
+from upbridge.store.connections import Breakage, DeadLogin
 from upbridge.store.notices import Notice
 from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import schema_version
@@ -148,9 +148,14 @@ def _suspended(key: str, reason: str | None) -> Cause:
 def _dead(login: DeadLogin, title: str) -> str:
     by_hand = f"`upbridge shops connect {login.shop_key} {login.system}`"
     again = f"its staff enters it again on the page Connections, or you do with {by_hand}."
-    return f"The login of shop {login.shop_key} at {title} is dead: " + (
-        f"{_NO_KEY_OPENS_IT} Put the key back, or {again}" if login.unreadable else again
-    )
+    whose = f"The login of shop {login.shop_key} at {title}"
+    match login.by:
+        case Breakage.ELSEWHERE:
+            return f"{whose} leads to another account: nothing is sent there. Was that meant, {again}"
+        case Breakage.UNREADABLE:
+            return f"{whose} is dead: {_NO_KEY_OPENS_IT} Put the key back, or {again}"
+        case _:
+            return f"{whose} is dead: {again}"
 
 
 def _schema(problem: str) -> Cause:

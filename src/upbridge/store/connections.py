@@ -49,7 +49,9 @@ class Breakage(StrEnum):
     """What stopped a connection that does not work."""
 
     REFUSED = "refused"
-    """The other system refused the login, or it leads to another company."""
+    """The other system refused the login."""
+    ELSEWHERE = "elsewhere"
+    """The login works, and leads to another account than the one that was connected."""
     UNREADABLE = "unreadable"
     """None of our keys opens the login."""
     GIVEN_UP = "given_up"
@@ -72,6 +74,13 @@ class ConnectionRow:
     login_at: datetime
     """When its login was stored."""
     polled_at: datetime | None
+    broken_by: str | None = None
+    """What stopped it (`Breakage`); None of one that works, or that stopped before this was kept."""
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Whether it is stopped because its login leads to another account than the one that was connected."""
+        return self.state is ConnectionState.BROKEN and self.broken_by == Breakage.ELSEWHERE
 
 
 _COLUMNS = tuple(table.c[field.name] for field in fields(ConnectionRow))
@@ -198,7 +207,8 @@ class Connections:
                 .values(state=ConnectionState.BROKEN, reason=reason, broken_by=by)
             )
             if before == ConnectionState.CONNECTED:
-                await history.record(tx, shop_id, self._way, [NewEntry(What.LOGIN_REFUSED, system)], now=now)
+                what = What.LOGIN_ELSEWHERE if by is Breakage.ELSEWHERE else What.LOGIN_REFUSED
+                await history.record(tx, shop_id, self._way, [NewEntry(what, system)], now=now)
 
     async def mend(self, tx: AsyncConnection, shop_id: ShopId, system: str, *, now: datetime) -> bool:
         """The login works again: go on, in the caller's transaction. Returns whether it was broken."""
@@ -359,8 +369,7 @@ class DeadLogin:
 
     shop_key: str
     system: str
-    unreadable: bool
-    """None of our keys opens the login; else the system refuses it."""
+    by: Breakage
 
 
 async def dead_logins(tx: AsyncConnection) -> list[DeadLogin]:
@@ -373,7 +382,8 @@ async def dead_logins(tx: AsyncConnection) -> list[DeadLogin]:
         .order_by(shop.c.key, table.c.system)
     )
     return [
-        DeadLogin(row.key, row.system, row.broken_by == Breakage.UNREADABLE) for row in await tx.execute(query)
+        DeadLogin(row.key, row.system, Breakage(row.broken_by or Breakage.REFUSED))
+        for row in await tx.execute(query)
     ]
 
 

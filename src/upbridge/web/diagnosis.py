@@ -68,7 +68,7 @@ def _connections(found: Diagnosis, texts: Texts, systems: Systems) -> Iterator[s
         elif row.state is ConnectionState.CONNECTED:
             state = texts.get("ui.connection.connected", since=row.connected_at)
         else:
-            state = texts.get("ui.connection.broken")
+            state = texts.get(f"ui.connection.{'elsewhere' if row.leads_elsewhere else 'broken'}")
         yield f"{system.title}: {state}"
 
 

@@ -1,9 +1,9 @@
 """What only Uphance can refuse; the rest of the tree is `core/errors.py`."""
 
-from upbridge.core.errors import LoginRefused, Unreachable
+from upbridge.core.errors import LoginElsewhere, Unreachable
 
 
-class WrongOrganisation(LoginRefused):
+class WrongOrganisation(LoginElsewhere):
     """Uphance answers for another organisation than the one that was connected."""
 
     code = "wrong_organisation"

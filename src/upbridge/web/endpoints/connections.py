@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from upbridge.core.errors import Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
+from upbridge.core.errors import Conflict, LoginElsewhere, LoginRefused, NotFound, RemoteError, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.store import deliveries
 from upbridge.store.connections import ConnectionRow, ConnectionState
@@ -163,6 +163,8 @@ def _system(here: PageContext, name: str) -> System:
 def _words(here: PageContext, system: str, error: UpbridgeError) -> str:
     """What went wrong. Unlike a delivery, a login that a user tries here is not tried again by itself."""
     if isinstance(error, RemoteError):
-        why = "refused" if isinstance(error, LoginRefused) else "no_answer"
+        why = "no_answer"
+        if isinstance(error, LoginRefused):
+            why = "elsewhere" if isinstance(error, LoginElsewhere) else "refused"
         return here.texts.get(f"ui.connections.{why}", system=here.pages.systems.title(system))
     return here.texts.get(error.merchant)

@@ -30,6 +30,7 @@ _ABOUT_SYSTEMS = frozenset(
         What.CONNECTED,
         What.DISCONNECTED,
         What.LOGIN_REFUSED,
+        What.LOGIN_ELSEWHERE,
         What.LOGIN_RESTORED,
         What.WRONG_LOGIN,
         What.COSTS_SENT,
