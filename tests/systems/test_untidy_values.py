@@ -364,6 +364,40 @@ def test_what_upp_cannot_be_told_wrong_stays_as_it_is(situation: str) -> None:
     assert (reached.upp, reached.upp_told) == ([], [f"product.unreadable_field {field}"])
 
 
+ODD_VARIANTS: Mapping[str, tuple[Json, str]] = {
+    "a stock with its unit": ({"stock": "4 ks"}, "variants[0].stock"),
+    "a price with a decimal comma": (
+        priced(price_with_vat="9,90"),
+        "variants[0].prices[0].pricelists[0].price_with_vat",
+    ),
+    "a row of prices without a language": (
+        {"prices": [raw_prices(language=None)]},
+        "variants[0].prices[0].language",
+    ),
+}
+
+
+@pytest.mark.situation("untidy.number")
+@pytest.mark.parametrize("situation", ODD_VARIANTS)
+def test_a_variant_that_cannot_be_read_keeps_no_other_from_upp(situation: str) -> None:
+    values, field = ODD_VARIANTS[situation]
+    other = raw_variant(variant_id=5002, code="GAR-41-RED-L")
+
+    reached = product_reaches(parse_product(raw_product(variants=[raw_variant(**values), other])))
+
+    assert [body["externalProductId"] for body in reached.upp] == ["v-5002"]
+    assert reached.upp_told == [f"product.unreadable_field {field}"]
+
+
+def test_a_stock_of_the_product_keeps_no_variant_from_upp_that_has_its_own() -> None:
+    own, inherits = raw_variant(stock=3), raw_variant(variant_id=5002, code="GAR-41-RED-L")
+
+    reached = product_reaches(parse_product(raw_product(stock="4 ks", variants=[own, inherits])))
+
+    assert [(body["externalProductId"], body["stock"]) for body in reached.upp] == [("v-5001", 3)]
+    assert reached.upp_told == ["product.unreadable_field stock"]
+
+
 @pytest.mark.parametrize(
     ("written", "inherited", "at_stock_0"),
     [(True, 0, False), (False, 1, True), (" SALE", "1", True), (None, "Sale", True), (None, "2", None)],

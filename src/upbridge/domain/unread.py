@@ -15,6 +15,8 @@ class Unread(Value):
     """What it is in our words: `shopper`, `line.type`; a price is `prices.` with its language."""
     place: str
     """Where the source has it, for people: `products[1].type (MONTAZ)`. Never the value."""
+    variant: str | None = None
+    """The variant that states it, by its key; None where it is the whole entity's."""
 
 
 def places(unread: Iterable[Unread], needs: Callable[[str], bool]) -> str:

@@ -370,7 +370,7 @@ class TestUnread:
 
     @pytest.mark.parametrize("part", ["stock", "prices.cs", "prices."])
     def test_what_upp_needs_leaves_what_it_has(self, part: str) -> None:
-        odd = make_product(make_variant(), unread=(Unread(part=part, place="stock"),))
+        odd = make_product(make_variant(stock=None), unread=(Unread(part=part, place="stock"),))
 
         [held] = product_documents(odd, FRONT)
 

@@ -250,7 +250,7 @@ def _unread(wire: WireProduct, found: dict[tuple[str | int, ...], str], key: str
             said = "purchase"
         elif part == "prices":
             said = f"prices.{_language_at(wire, place)}"
-        yield Unread(part=said, place=path(*place))
+        yield Unread(part=said, place=path(*place), variant=_variant_at(wire, place))
     yield from _without_language(wire)
     for number, text in enumerate(wire.descriptions):
         if text.language is None:
@@ -264,7 +264,16 @@ def _without_language(wire: WireProduct) -> Iterator[Unread]:
     for where, rows in lists:
         for number, row in enumerate(rows):
             if row.language is None:
-                yield Unread(part="prices.", place=path(*where, number, "language"))
+                place = (*where, number, "language")
+                yield Unread(part="prices.", place=path(*place), variant=_variant_at(wire, place))
+
+
+def _variant_at(wire: WireProduct, place: tuple[str | int, ...]) -> str | None:
+    """The key of the variant that *place* is in, or None."""
+    if len(place) < 2 or place[0] != "variants" or not isinstance(place[1], int):  # noqa: PLR2004
+        return None
+    number = wire.variants[place[1]].variant_id
+    return None if number is None else variant_key(number)
 
 
 def _language_at(wire: WireProduct, place: tuple[str | int, ...]) -> str:

@@ -15,7 +15,7 @@ stays as it is (docs/vendors/upp.md#products, docs/vendors/upp.md#orders).
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -32,7 +32,7 @@ from upbridge.domain.order import Order, OrderLine
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.sku import code_key, tidy
 from upbridge.domain.totals import OrderTotals
-from upbridge.domain.unread import places
+from upbridge.domain.unread import Unread, places
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.order_policy import order_policy
 
@@ -77,8 +77,8 @@ def product_documents(product: Product, context: MappingContext) -> Iterator[Des
     older product has too (Upp ignores case) is a document with stock 0, `active` false and `only_if_known`. The
     last two are also reported: `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a
     document of the same key.
-    Where a price or the stock could not be read, Upp keeps what it has (`product.unreadable_field`); a part that
-    Upp can do without is left out and reported likewise.
+    Where a price or the stock could not be read, Upp keeps what it has of the variants that need it
+    (`product.unreadable_field`); a part that Upp can do without is left out and reported likewise.
     Where the language or the price list that is sent is none of the shop's (any more), Upp keeps what it has too
     (`product.unknown_language`, `product.unknown_pricelist`).
     Nothing is wanted while `upp.send` is off (`push` then drops what the engine withdraws).
@@ -87,7 +87,7 @@ def product_documents(product: Product, context: MappingContext) -> Iterator[Des
         return
     taken: dict[str, str] = {}
     text = product.text(_language(context))
-    lacking = places(product.unread, partial(_holds_product, context=context))
+    missing = [one for one in product.unread if _holds_product(one.part, context)]
     told = places(product.unread, _TOLD.__contains__)
     if product.active and told:
         yield Unmappable(PRODUCT, product.key, Issue("product.unreadable_field", {"fields": told}))
@@ -104,7 +104,7 @@ def product_documents(product: Product, context: MappingContext) -> Iterator[Des
             issue = Issue("product.no_price", {"title": _title(text, variant, context), "sku": sku})
         elif offered and (other := _older(sku, variant, taken, context)) is not None:
             issue = Issue("product.sku_twice", {"sku": sku, "other": other})
-        if offered and lacking:
+        if offered and (lacking := _lacking(variant, missing)):
             unread = Issue("product.unreadable_field", {"fields": lacking})
             yield Unmappable(PRODUCT, variant.id, unread, keeps=True)
             continue
@@ -126,6 +126,17 @@ def _holds_product(part: str, context: MappingContext) -> bool:
         return True
     language = _language(context)
     return part == "prices." or (part.startswith("prices.") and language in (None, part.removeprefix("prices.")))
+
+
+def _lacking(variant: Variant, missing: Iterable[Unread]) -> str:
+    """The places of what is *missing* of this variant: what it states itself, or takes from its product."""
+    concerning = (
+        one
+        for one in missing
+        if one.variant == variant.id
+        or (one.variant is None and not (one.part == "stock" and variant.stock is not None))
+    )
+    return ", ".join(dict.fromkeys(one.place for one in concerning))
 
 
 def _holds_order(part: str, context: MappingContext) -> bool:
