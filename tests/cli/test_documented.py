@@ -1,6 +1,9 @@
 """docs/cli.md shows what the commands print: every field, no other."""
 
+import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import typer
 from tests.cli.documented import SECTIONS, compare, differences, example, shape
 from tests.support.program import Database, Program
 from upbridge.cli import app
+from upbridge.maintenance import doctor
 from upbridge.systems.registry import SYSTEMS
 
 
@@ -113,3 +117,18 @@ def test_every_command_explains_itself(program: Program, name: str) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert f" {name} " in " ".join(ended.out.split())
     assert ALL[name].help
+
+
+def test_every_check_of_the_doctor_is_named() -> None:
+    """The names that no system has are written in the modules that look."""
+    trees = [ast.parse(path.read_text()) for path in Path(doctor.__path__[0]).glob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = {
+        call.args[0].value
+        for call in calls
+        if getattr(call.func, "id", "") == "Finding" and isinstance(call.args[0], ast.Constant)
+    }
+
+    assert "schema" in named
+    [listed] = re.findall(r"`check` is ([^;]+) or the\s+name of a system", SECTIONS["doctor --json"])
+    assert named == set(re.findall(r"`([a-z ]+)`", listed.replace("\n", " ")))

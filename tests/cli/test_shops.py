@@ -202,6 +202,7 @@ def test_uphance_is_connected_with_a_password_from_standard_input(
 
     several = failed(program(*words, stdin=uphance["password"] + "\n"))
     assert "choose an organisation of this login" in several
+    assert several.rstrip().endswith("; nothing was stored: name one with --organisation")
     ended = program(*words, "--organisation", str(uphance["organisation"]), stdin=uphance["password"] + "\n")
 
     assert ended.code == 0, ended

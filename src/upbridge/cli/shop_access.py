@@ -1,7 +1,8 @@
 """`upbridge shops connect | disconnect | renew`: who may reach what."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from upbridge.cli.options import login_options, with_options
 from upbridge.cli.printable import is_text
 from upbridge.core.errors import BadRequest, LoginRefused
 from upbridge.store.connections import ConnectionRow
+from upbridge.systems.connecting import ChoiceNeeded
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
@@ -42,10 +44,8 @@ def connect(
     credentials = found.connect.credentials
 
     async def work(container: WorkerContainer) -> ConnectionRow:
-        try:
+        with _said(credentials):
             return await container.connection_editor.connect(await container.shops.find(shop), system, given)
-        except LoginRefused as error:
-            raise LoginRefused(f"{error}; nothing was stored: check {credentials}") from error
 
     row = with_container(work)
     if json:
@@ -54,6 +54,18 @@ def connect(
     out.print(f"{row.system} is connected ({row.account}); the first import has begun.")
     if row.prefix:
         out.print(f"Another shop feeds this tenant already: all ids of this shop begin with {row.prefix!r} there.")
+
+
+@contextmanager
+def _said(credentials: str) -> Iterator[None]:
+    """A login that does not do ends with what to do about it. *credentials*: what was typed, for people."""
+    try:
+        yield
+    except ChoiceNeeded as error:
+        option = f"--{error.field.replace('_', '-')}"
+        raise BadRequest(f"{error}; nothing was stored: name one with {option}") from error
+    except LoginRefused as error:
+        raise LoginRefused(f"{error}; nothing was stored: check {credentials}") from error
 
 
 def disconnect(shop: ShopName, system: SystemName) -> None:
