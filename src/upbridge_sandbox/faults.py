@@ -27,13 +27,16 @@ class Switches:
     """Named values that the control API reads and sets; each has the type of its default."""
 
     def set(self, values: dict[str, Any]) -> None:
-        """Change the named switches; an unknown name or a wrong type raises ValueError."""
+        """Change the named switches, or none: an unknown name, a wrong type or size raises ValueError."""
         known = {item.name: type(getattr(self, item.name)) for item in fields(self)}
         for name, value in values.items():
             if name not in known:
                 raise ValueError(f"no fault is called {name!r}; there are {sorted(known)}")
             if type(value) is not known[name] and (known[name], type(value)) != (float, int):
                 raise ValueError(f"{name} is a {known[name].__name__}")
+            if isinstance(value, int | float) and not 0 <= value <= (1 if name.endswith("_share") else value):
+                raise ValueError(f"{name} is {'0 to 1' if name.endswith('_share') else '0 or more'}")
+        for name, value in values.items():
             setattr(self, name, known[name](value))
         self.check()
 

@@ -162,6 +162,29 @@ async def test_the_owner_changes_the_facts_of_the_shop(box: Sandbox, api: Caller
         await box.control("PUT", "/shops/demo/facts", {"rename": {"1": "Věrní"}})
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/faults/upp", {"latency": 0.5, "error_share": 3}, "error_share is 0 to 1"),
+        ("/faults/upp", {"latency": -1}, "latency is 0 or more"),
+        ("/shops/demo/faults", {"move_next": -2}, "move_next is 0 or more"),
+        ("/shops/demo/webhooks", {"lose_share": 1.5}, "lose_share is 0 to 1"),
+        ("/shops/demo/facts", {"language": "sk", "pricelists": 2}, "unknown: pricelists"),
+        ("/shops/demo/settings", {"language": "sk", "ignore_pages": True}, "unknown: ignore_pages"),
+        ("/shops/demo/rights", {"products": "deny", "orders": "none"}, "no privilege: none"),
+    ],
+)
+async def test_what_says_nothing_is_refused_and_changes_nothing(
+    box: Sandbox, path: str, body: dict[str, Any], said: str
+) -> None:
+    before = await box.control("GET", "/shops/demo"), await box.control("GET", "/faults")
+
+    with pytest.raises(ControlRefused, match=said):
+        await box.control("PUT", path, body)
+
+    assert (await box.control("GET", "/shops/demo"), await box.control("GET", "/faults")) == before
+
+
 async def test_an_order_gets_another_number_and_another_order_gets_that_of_one_that_is_gone(
     box: Sandbox, api: Caller
 ) -> None:

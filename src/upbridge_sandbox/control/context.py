@@ -1,5 +1,6 @@
 """What the control API and the pages work with, and how they find things."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -95,4 +96,11 @@ def body_of(call: Call) -> Json:
     body = call.document() if call.content.strip() else {}
     if not isinstance(body, dict):
         raise TypeError("the body is a JSON object")
+    return body
+
+
+def only(body: Json, names: Collection[str]) -> Json:
+    """*body*, if it has no other *names*: a misspelt one would say nothing. Raises ValueError."""
+    if unknown := body.keys() - set(names):
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}")
     return body

@@ -5,9 +5,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from upbridge_sandbox.asgi.call import Call
-from upbridge_sandbox.control.context import Calls, Controls, body_of
+from upbridge_sandbox.control.context import Calls, Controls, body_of, only
 from upbridge_sandbox.seed.plan import Plan, credentials, open_shop, tariff_of
 from upbridge_sandbox.upgates.announcements import timings
+
+PRIVILEGES = frozenset({"deny", "readonly", "all"})
+SETTINGS = ("language", "ignore_page_items", "refuse_puts")
+FACTS = ("language", "pricelist", "rename", "status", "prices_with_vat", "limit_orders", "offer", "withdraw")
 
 
 class ShopControls(Controls):
@@ -75,7 +79,7 @@ class ShopControls(Controls):
 
     async def shop_settings(self, call: Call) -> Any:
         """`{"language"?, "ignore_page_items"?, "refuse_puts"?}`."""
-        shop, body = self.shop_of(call), body_of(call)
+        shop, body = self.shop_of(call), only(body_of(call), SETTINGS)
         shop.language = body.get("language", shop.language)
         shop.ignore_page_items = bool(body.get("ignore_page_items", shop.ignore_page_items))
         shop.refuse_puts = set(body.get("refuse_puts", shop.refuse_puts))
@@ -83,8 +87,10 @@ class ShopControls(Controls):
 
     async def rights(self, call: Call) -> Any:
         """`{"orders": "readonly", ...}`: changed rights deactivate the webhooks."""
-        shop = self.shop_of(call)
-        self.context.marketplace.change_rights(shop, body_of(call))
+        shop, rights = self.shop_of(call), body_of(call)
+        if odd := {str(one) for one in rights.values()} - PRIVILEGES:
+            raise ValueError(f"no privilege: {', '.join(sorted(odd))}; there are {', '.join(sorted(PRIVILEGES))}")
+        self.context.marketplace.change_rights(shop, rights)
         return shop.as_json()
 
     async def tariff(self, call: Call) -> Any:
@@ -119,7 +125,7 @@ class ShopControls(Controls):
         """What the owner changes in the administration: `{"language"?, "pricelist"?: id, "rename"?: {id: name},
         "status"?: {"type", "name"}, "prices_with_vat"?, "limit_orders"?, "offer"?: {list: name}, "withdraw"?:
         {list: id}}`; a list is `shipments` or `payments`."""
-        shop, body, changes = self.shop_of(call), body_of(call), self.context.changes
+        shop, body, changes = self.shop_of(call), only(body_of(call), FACTS), self.context.changes
         changes.set_defaults(shop, language=body.get("language"), pricelist=body.get("pricelist"))
         for number, name in body.get("rename", {}).items():
             changes.rename_pricelist(shop, int(number), str(name))
