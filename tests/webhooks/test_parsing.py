@@ -107,6 +107,19 @@ def test_a_list_with_gaps_comes_as_an_object(event: str, places: set[int]) -> No
     assert said(event, body(with_gaps)) == said(event, body(records))
 
 
+@pytest.mark.parametrize(
+    ("event", "body", "keys"),
+    [
+        ("Orders.update", {"orders": {"order_number": "A-1", "status_id": 3}}, {Kind.ORDER: ["A-1"]}),
+        ("Products.update", {"products": {"product_id": 41, "code": "X"}}, {Kind.PRODUCT: ["41"]}),
+        ("Products.delete", {"variants": {"variant_id": 5001}}, {Kind.VARIANT: ["5001"]}),
+    ],
+)
+def test_one_record_comes_without_its_list(event: str, body: Any, keys: Any) -> None:
+    """As answers of the API are read: one object stands for a list of one."""
+    assert said(event, body) == ChangedKeys(keys, records=1, deletes=event.endswith("delete"))
+
+
 @pytest.mark.parametrize("number", ["²", "1²", "-1", "1.0", "1e3", "abc", "٣", 10**18, str(10**30)])
 def test_what_is_no_id_of_a_product_is_not_remembered(number: Any) -> None:
     """It would come back as a key that cannot be asked for, and stop the lane again and again."""
@@ -128,10 +141,10 @@ def test_only_bad_records_are_a_bad_request() -> None:
     [
         ("Orders.create", {}),
         ("Orders.create", {"orders": None}),
-        ("Orders.create", {"orders": {"order_number": 1}}),
+        ("Orders.create", {"orders": {"number": 1}}),
         ("Products.update", {"orders": []}),
         ("Products.delete", {"products": "1", "variants": []}),
-        ("Products.delete", {"variants": {"variant_id": 1}}),
+        ("Products.delete", {"variants": {"id": 1}}),
         ("Orders.create", []),
         ("Orders.create", "orders"),
         ("Orders.create", None),

@@ -46,7 +46,7 @@ class _Collector:
     def read(self, kind: Kind, records: Any, name: str) -> None:
         if records is None:
             return
-        records = array(records)
+        records = [records] if isinstance(records, Mapping) and name in records else array(records)
         if not isinstance(records, list):
             raise BadRequest("the records are not a list")
         for record in records:
