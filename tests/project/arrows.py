@@ -18,6 +18,7 @@ the product, so that each can prove the other wrong, and the product imports it 
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -53,6 +54,9 @@ SHARED = {"accesses", "base", "connecting", "decisions", "http", "offers", "plat
 
 #: The one module that names the systems. No system imports it.
 REGISTRY = "upbridge.systems.registry"
+
+#: The systems that shops are connected to. The shop's own is known to all of them.
+CONNECTED = ("upp", "uphance")
 
 #: Imports that still go against the arrows, each to be removed.
 DEBTS: set[tuple[str, str]] = set()
@@ -96,6 +100,17 @@ def complaints(files: Iterator[tuple[str, str]] | None = None) -> list[str]:
         for module, source in (chain(modules(), sandbox_modules()) if files is None else files)
         for target in sorted(imports(module, source))
         if (reason := _reason(module, target)) is not None and (module, target) not in DEBTS
+    ]
+
+
+def names_of_others(files: Iterator[tuple[str, str]] | None = None) -> list[str]:
+    """One line for each module of a system that names another one, in whatever text."""
+    return [
+        f"{module} names {other}: systems do not know each other"
+        for module, source in (modules() if files is None else files)
+        if module.startswith(f"{PACKAGE}.systems.") and module != REGISTRY
+        for other in CONNECTED
+        if module.split(".")[2] != other and re.search(rf"(?<![a-z]){other}(?![a-z])", source, re.IGNORECASE)
     ]
 
 

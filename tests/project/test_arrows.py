@@ -9,6 +9,23 @@ def test_no_import_goes_against_the_arrows() -> None:
     assert arrows.complaints() == []
 
 
+def test_no_system_names_another() -> None:
+    assert arrows.names_of_others() == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "found"),
+    [
+        ("upbridge.systems.upgates.target", 'body["uphance_order"]', 1),
+        ("upbridge.systems.uphance.mapping", 'settings.text("upp.language")', 1),
+        ("upbridge.systems.upp.mapping", '"""As Upp.ai writes it, in upper case."""', 0),
+        ("upbridge.systems.uphance.mapping", '"the upper one supports it"', 0),
+    ],
+)
+def test_a_name_of_another_system_is_found(module: str, source: str, found: int) -> None:
+    assert len(arrows.names_of_others(iter([(module, source)]))) == found
+
+
 def test_every_module_stands_in_a_room_of_the_plan() -> None:
     known = arrows.FLOOR.keys() | {""}
 

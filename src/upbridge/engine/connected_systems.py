@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.parameters import text_language
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.systems.base import Connection, MappingContext, Systems, Target
@@ -63,9 +64,10 @@ class ConnectedSystems:
 
     def context(self, shop: Shop, row: ConnectionRow) -> MappingContext:
         """What mapping may look at."""
+        facts = ShopProfile.model_validate(shop.facts or {})
         return MappingContext(
             settings=shop.settings,
-            facts=ShopProfile.model_validate(shop.facts or {}),
+            facts=facts,
             connection=Connection(
                 shop_id=shop.id,
                 shop_key=shop.key,
@@ -74,8 +76,10 @@ class ConnectedSystems:
                 prefix=row.prefix,
                 connected_at=row.connected_at,
                 facts=row.facts,
+                title=self.systems.title(row.system),
             ),
             now=self.tools.clock(),
+            text_language=text_language(self.systems, shop, facts),
         )
 
 

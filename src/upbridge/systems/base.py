@@ -43,6 +43,7 @@ class Connection:
     prefix: str
     connected_at: datetime
     facts: Mapping[str, Any]
+    title: str = ""
 
 
 class UniqueName(StrEnum):
@@ -83,6 +84,8 @@ class MappingContext:
     facts: ShopProfile
     connection: Connection
     now: datetime
+    text_language: str | None = None
+    """In which the texts and the parameters of the shop's products were read."""
     name_owners: NameOwners = field(default_factory=NameOwners)
     variant_names: Mapping[str, Names] = field(default_factory=dict)
     """The code and the EAN that the variants of the orders have by now, by key; a line has those of its day."""

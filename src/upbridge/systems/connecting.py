@@ -26,7 +26,7 @@ class Vault(Protocol):
     """A connection's secrets, sealed at rest."""
 
     async def secret(self) -> Mapping[str, str]:
-        """What was stored when the connection was made (Upp: client_id, client_secret); {} if nothing."""
+        """What was stored when the connection was made (a client id and its secret); {} if nothing."""
 
     async def tokens(self) -> Mapping[str, Any] | None:
         """The tokens last saved, or None."""

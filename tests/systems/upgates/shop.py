@@ -136,7 +136,7 @@ class Setup:
         return outcomes
 
     def context(self) -> MappingContext:
-        tx = Connection(SHOP, "shop", "uphance", "5", "", NOON, {})
+        tx = Connection(SHOP, "shop", "uphance", "5", "", NOON, {}, "Uphance")
         return MappingContext(make_settings(self.settings), self.facts, tx, self.now)
 
     def order(self, number: str, **overrides: Any) -> Json:

@@ -133,6 +133,19 @@ def test_a_description_is_what_a_reader_sees(written: str, shown: str | None) ->
     assert made.description == shown
 
 
+@pytest.mark.parametrize(("language", "name"), [(None, "Triko"), ("en", "T-shirt")])
+def test_a_product_has_the_language_in_which_its_parameters_were_read(language: str | None, name: str) -> None:
+    texts = (Text(language="cs", title="Triko"), Text(language="en", title="T-shirt"))
+    one = product(texts=texts)
+    tx = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, FACTS)  # type: ignore[arg-type]
+    context = MappingContext(make_settings(RULES), SHOP, tx, NOON, text_language=language)
+
+    made = map_product(one, one.variants, context)
+
+    assert isinstance(made, NewProduct)
+    assert made.name == name
+
+
 def making(request: httpx.Request) -> bool:
     """Whether this makes a product."""
     return (request.method, request.url.path) == ("POST", "/products")

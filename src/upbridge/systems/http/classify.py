@@ -1,7 +1,7 @@
 """What an HTTP answer means: one table from the status to what the caller does next.
 
-No other module knows status codes. These are the ones that Upgates publishes (API v2, "Stavové kódy"); Upp.ai and
-Uphance publish fewer and are read by the same table.
+No other module knows status codes. These are the ones that Upgates publishes (API v2, "Stavové kódy"); the
+systems that shops are connected to publish fewer, and are read by the same table.
 """
 
 import re

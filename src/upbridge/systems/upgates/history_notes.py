@@ -1,10 +1,10 @@
 """Noting the parcels of one order in its history, each exactly once: a repeated POST would add a note again."""
 
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import PRAGUE, Clock
@@ -89,9 +89,9 @@ def may_be_noted(document: Document, order: Order, *, put_back_at: datetime | No
     """Whether the order's history may say of a shipment what our links do not: a database that was put back to an
     earlier state has forgotten what was written.
 
-    So it is for what was shipped before the database was put back, or before Uphance was connected; and for an
-    order that has Uphance's number as its external one, which is what we write beside the status. Else no call is
-    spent on looking.
+    So it is for what was shipped before the database was put back, or before the other system was connected; and
+    for an order that has that system's number as its external one, which is what we write beside the status. Else
+    no call is spent on looking.
     """
     body = json.loads(document.body)
     if document.link is not None or not body["tickets"]:
@@ -99,18 +99,21 @@ def may_be_noted(document: Document, order: Order, *, put_back_at: datetime | No
     last = "" if put_back_at is None else put_back_at.astimezone(PRAGUE).date().isoformat()
     return (
         bool(body["backfill"])
-        or order.external_order_number == body["uphance_order"]
+        or order.external_order_number == their_number(body)
         or (put_back_at is not None and any((one["date"] or "") <= last for one in body["tickets"]))
     )
 
 
-async def recalled(client: UpgatesClient, document: Document, order: Order, status: int | None) -> Document:
+async def recalled(
+    client: UpgatesClient, document: Document, order: Order, status: int | None, title: str
+) -> Document:
     """*document* with a link that says what the history of *order* tells: which parcels are noted and, where all
     of a whole shipment are, that the *status* was written. It is written once: staff may have moved the order on.
+    *title*: of the system that shipped it.
     """
     body = json.loads(document.body)
     names = await asked(client.history_names(document.key, purpose=Purpose.ORDERS))
-    noted = [one["id"] for one in body["tickets"] if note_name(one["id"]) in names]
+    noted = [one["id"] for one in body["tickets"] if note_name(title, one["id"]) in names]
     if not noted:
         return document
     whole = body["complete"] and len(noted) == len(body["tickets"]) and order.external_order_number is not None
@@ -119,9 +122,14 @@ async def recalled(client: UpgatesClient, document: Document, order: Order, stat
     return replace(document, link=replace(link, sent=canonical(before) if before else None))
 
 
-def note_name(ticket: int) -> str:
-    """The name by which the note about a parcel is found again."""
-    return f"Uphance #{ticket}"
+def note_name(title: str, ticket: int) -> str:
+    """The name by which the note about a parcel of the system with this *title* is found again."""
+    return f"{title} #{ticket}"
+
+
+def their_number(body: Mapping[str, Any]) -> str:
+    """The number that the order of a shipment has in the system that shipped it: each system names itself."""
+    return str(next(value for name, value in body.items() if name.endswith("_order")))
 
 
 async def asked(call: Awaitable[T]) -> T:

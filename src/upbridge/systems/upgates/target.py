@@ -3,7 +3,8 @@
     stock      up to 100 numbers a PUT, absolute; each item's answer is read
     shipment   GET the orders ─► PUT status and tracking ─► POST a note per parcel, once
 
-Both documents come from Uphance (docs/write-back.md). Shipments are sent first: they are the more urgent purpose.
+Both documents come from a connected system (docs/write-back.md). Shipments are sent first: they are the more
+urgent purpose.
 """
 
 import json
@@ -40,7 +41,14 @@ from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.upgates.client import UpgatesClient
-from upbridge.systems.upgates.history_notes import HistoryNotes, asked, may_be_noted, note_name, recalled
+from upbridge.systems.upgates.history_notes import (
+    HistoryNotes,
+    asked,
+    may_be_noted,
+    note_name,
+    recalled,
+    their_number,
+)
 from upbridge.systems.upgates.payloads import BATCH, ItemResult, OrderChange
 
 STOCK = "stock"
@@ -214,11 +222,12 @@ class Shipping:
     ) -> Step | Outcome:
         """What the shipment means; where our links may have forgotten what was written, its history says so."""
         if order is not None and may_be_noted(document, order, put_back_at=put_back_at):
-            document = await recalled(self.client, document, order, _status(self.context))
+            title = self.context.connection.title
+            document = await recalled(self.client, document, order, _status(self.context), title)
         return decide(document, order, self.context)
 
     def _notifies(self, step: Step) -> bool:
-        """Whether Upgates is to tell the shopper: never of what was shipped before Uphance was connected."""
+        """Whether Upgates is to tell the shopper: never of what was shipped before it was connected."""
         return self.context.settings.yes("shipments.notify") and not step.body["backfill"]
 
     async def _change(self, steps: Sequence[Step], *, notify: bool) -> dict[str, Outcome]:
@@ -268,8 +277,8 @@ def decide(document: Document, order: Order | None, context: MappingContext) -> 
     """What a shipment means for *order* as the shop has it now. Pure.
 
     The status is written once: where staff have moved the order on since, it stays so. The tracking code is that
-    of the first parcel that has one; all of them are in the history. Uphance's order number goes along where the
-    shop has none and a call is made anyway.
+    of the first parcel that has one; all of them are in the history. The other system's order number goes along
+    where the shop has none and a call is made anyway.
     """
     body = json.loads(document.body)
     link = document.link
@@ -295,11 +304,11 @@ def decide(document: Document, order: Order | None, context: MappingContext) -> 
             names = len(context.facts.statuses_of(SHIPPED))
             return Parked(Issue("shipment.no_status", {"number": number, "found": names}))
         tracking = next((ticket["tracking"] for ticket in body["tickets"] if ticket["tracking"]), None)
-        change = _changed(order, status, tracking, body["uphance_order"], before)
+        change = _changed(order, status, tracking, their_number(body), before)
         written |= {"status": status, "tracking": tracking}
         if change is not None and change.external_order_number is not None:
             written["external"] = change.external_order_number
-    notes = {ticket: _entry(one) for ticket, one in tickets.items()}
+    notes = {ticket: _entry(one, context.connection.title) for ticket, one in tickets.items()}
     return Step(document, body, change, notes, written)
 
 
@@ -324,10 +333,10 @@ def _changed(
     return OrderChange(order.order_number, new_status, new_tracking, external)
 
 
-def _entry(ticket: Mapping[str, Any]) -> tuple[str, str]:
+def _entry(ticket: Mapping[str, Any], title: str) -> tuple[str, str]:
     """One parcel in the history: the name finds it again, the value is for people."""
     facts = (ticket["shipment"], ticket["date"], ticket["carrier"], ticket["tracking"])
-    return note_name(ticket["id"]), " · ".join(fact for fact in facts if fact) or "—"
+    return note_name(title, ticket["id"]), " · ".join(fact for fact in facts if fact) or "—"
 
 
 def _refused(number: str, said: str) -> Parked:

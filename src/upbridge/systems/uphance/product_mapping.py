@@ -140,7 +140,7 @@ def _sku(variant: Variant, context: MappingContext) -> NewSku | None:
 
 def _language(context: MappingContext) -> str | None:
     """Uphance has one language: the one in which the parameters were read."""
-    return context.settings.text("upp.language") or context.facts.default_language
+    return context.text_language or context.facts.default_language
 
 
 def _season(context: MappingContext) -> int | None:
