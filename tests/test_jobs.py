@@ -32,11 +32,11 @@ from upbridge.core.clock import utc_now
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.tracing import traced
 from upbridge.domain.delivery import Document
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import SLICE_SECONDS, Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes, pusher
+from upbridge.engine import lanes
 from upbridge.job_queue import create_jobs, waker
 from upbridge.jobs import register, rescue_once, run_worker
 from upbridge.maintenance.erasure import erase_shop
@@ -378,7 +378,7 @@ async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
 async def test_a_slice_that_leaves_something_puts_its_lane_back(machine: Engine) -> None:
     await fill(machine, 1, 2)
     machine.target.script = one_by_one(delivered)
-    looks = itertools.count(step=pusher.SLICE_SECONDS / 2)  # so that the slice has time for one document
+    looks = itertools.count(step=SLICE_SECONDS / 2)  # so that the slice has time for one document
 
     await machine.service.lane_worker.work_on(Lane.push(machine.shop_id, "upp"), monotonic=looks.__next__)
 

@@ -30,7 +30,7 @@ from upbridge.domain.delivery import (
     Parked,
     Retry,
 )
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import SLICE_SECONDS, Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
@@ -434,7 +434,7 @@ async def test_a_slice_ends_when_its_time_is_over(machine: Engine) -> None:
 
     async def slow(documents: Sequence[Document]) -> AsyncIterator[Said]:
         for document in documents:
-            timers.advance(pusher.SLICE_SECONDS)
+            timers.advance(SLICE_SECONDS)
             yield [(document, delivered(document))]
 
     machine.target.script = slow

@@ -27,10 +27,10 @@ from tests.support.postgres import wait_for_lock
 from tests.support.simulated import FACTS, answering
 from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import SLICE_SECONDS, Lane
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes, puller
+from upbridge.engine import lanes
 from upbridge.store import schema
 from upbridge.store.changes import Kind
 from upbridge.store.problems import NewProblem, Stage, raise_problems
@@ -561,7 +561,7 @@ async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before
     machine.upgates.sell(*range(1, 31))
     await uphance(machine)
     while len(machine.upgates.asked("/products")) < 1:
-        looks = itertools.count(step=puller.SLICE_SECONDS / 2)  # so that a slice has time for one look
+        looks = itertools.count(step=SLICE_SECONDS / 2)  # so that a slice has time for one look
         await machine.pull(monotonic=looks.__next__)
 
     await upp(machine)

@@ -104,7 +104,7 @@ def complaints(files: Iterator[tuple[str, str]] | None = None) -> list[str]:
 
 
 def names_of_others(files: Iterator[tuple[str, str]] | None = None) -> list[str]:
-    """One line for each module of a system that names another one, in whatever text."""
+    """One line for each module of a system that names another one, in code or in words."""
     return [
         f"{module} names {other}: systems do not know each other"
         for module, source in (modules() if files is None else files)

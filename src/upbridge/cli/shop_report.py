@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.cli.common import cell
 from upbridge.cli.progress import PLURAL, waiting
+from upbridge.domain.days import SHOWN_DAYS
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import ShopSettings, as_text
 from upbridge.domain.webhooks import ANY_EVENT
-from upbridge.engine.completeness import DAYS, Counted
+from upbridge.engine.completeness import Counted
 from upbridge.insights.flow_states import flow_states, see
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.store.connections import ConnectionRow, connections_of
@@ -95,7 +96,7 @@ async def _truth_json(
             for flow in flows
         ],
         "completeness": {
-            "days": DAYS,
+            "days": SHOWN_DAYS,
             **_counted(seen.counted.get("order")),
             "products": _counted(seen.counted.get("product")),
         },

@@ -7,6 +7,9 @@ from typing import TypeAlias
 
 from upbridge.domain.shop_id import ShopId
 
+SLICE_SECONDS = 10.0
+"""So long one job works on a lane at most; then it puts itself back, and others have their turn."""
+
 
 class Direction(StrEnum):
     """Which way a lane carries."""

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.days import SHOWN_DAYS
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
@@ -32,8 +33,6 @@ from upbridge.systems.platform import OrderFilter, ProductFilter
 
 log = structlog.get_logger(__name__)
 
-#: How far back the orders are counted.
-DAYS = 30
 _LEAST = timedelta(seconds=1)
 
 _TRIES, _RETRY = 3, timedelta(minutes=5)
@@ -84,7 +83,9 @@ class Counted:
     @property
     def days(self) -> int:
         """How many days back it reaches."""
-        return DAYS if self.since is None else max(1, round((self.checked_at - self.since) / timedelta(days=1)))
+        return (
+            SHOWN_DAYS if self.since is None else max(1, round((self.checked_at - self.since) / timedelta(days=1)))
+        )
 
 
 def names() -> list[str]:
@@ -241,7 +242,7 @@ async def _since(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> datetim
         since = min((row.connected_at for row in rows), default=None)
     if since is None:
         return None
-    return max(since, now - timedelta(days=DAYS)).replace(microsecond=0) + timedelta(seconds=1)
+    return max(since, now - timedelta(days=SHOWN_DAYS)).replace(microsecond=0) + timedelta(seconds=1)
 
 
 async def _settled(

@@ -18,7 +18,7 @@ from upbridge.core.backoff import pause_after
 from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.core.telemetry.metrics import BUDGET_WAITS
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import SLICE_SECONDS, Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
@@ -45,7 +45,6 @@ from upbridge.systems.http.batching import in_halves
 
 log = structlog.get_logger(__name__)
 
-SLICE_SECONDS = 10.0
 BATCH = 300
 """Changes that are looked at together: three calls in flight, a hundred entities each."""
 A_FEW = 10

@@ -15,7 +15,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import SLICE_SECONDS, Lane
 from upbridge.domain.masking import about_nobody
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import Shop, ShopState
@@ -36,7 +36,6 @@ from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
-SLICE_SECONDS = 10.0
 BATCH = 1_000
 #: As many different reasons stand in one line of the log.
 _REASONS = 3

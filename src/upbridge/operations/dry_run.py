@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.core.clock import Clock
+from upbridge.domain.days import SHOWN_DAYS
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.proposed import Proposed
 from upbridge.domain.shop import Shop
@@ -21,8 +22,6 @@ from upbridge.systems.base import Systems, Target
 from upbridge.systems.connecting import Tools
 from upbridge.systems.decisions import DryRun, Rehearsal
 
-#: The orders of so many days are counted that a rule would send, or would send no more.
-DAYS = 30
 #: Whether an order of a part was sent, and whether it would be.
 _WAYS = {"orders_begin": (False, True), "orders_stop": (True, False)}
 
@@ -116,7 +115,7 @@ class Rehearsals:
         if not policies:
             return []
         facts = ShopProfile.model_validate(before.facts or {})
-        known = await orders.ruled_since(tx, before.id, self.clock() - timedelta(days=DAYS))
+        known = await orders.ruled_since(tx, before.id, self.clock() - timedelta(days=SHOWN_DAYS))
         found = []
         for name, (was, will_be) in policies.items():
             judged = [_as_judged(one, name, was) for one in known]

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Request, Response
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import NotFound
+from upbridge.domain.days import SHOWN_DAYS
 from upbridge.engine.runs import pause_imports, resume_imports
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.words import size_words
 from upbridge.web.delays import delays_of
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, Watching
 from upbridge.web.formatting import COLOURS, ends_words, first_heading, import_words, notices, step_words
-from upbridge.web.queries.overview import DAYS, Overviews
+from upbridge.web.queries.overview import Overviews
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -81,7 +82,7 @@ async def _page(here: PageContext) -> Response:
         shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in health.flows),
         import_words=lambda one: import_words(one, here.texts),
         ends=ends_words(view, here.texts, now=now),
-        period=DAYS,
+        period=SHOWN_DAYS,
         day=here.texts.day,
         today=now.astimezone(PRAGUE).date(),
         now=here.texts.hour(now, seconds=True),

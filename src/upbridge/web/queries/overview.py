@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import PRAGUE, begin_of_day
+from upbridge.domain.days import SHOWN_DAYS
 from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -23,8 +24,6 @@ from upbridge.store.runs import Run, RunState
 from upbridge.systems.base import Systems
 from upbridge.web.queries.health import ShopHealth
 
-#: How far back the proof of completeness and the chart look.
-DAYS = 30
 #: A chart of fewer days says nothing that a sentence does not say better.
 CHART_DAYS = 7
 
@@ -174,7 +173,7 @@ def _waits(shop_id: ShopId, seen: Seen, now: datetime) -> tuple[Wait, ...]:
 async def _boxes(
     engine: AsyncEngine, systems: Systems, shop_id: ShopId, targets: Sequence[str], now: datetime
 ) -> tuple[int, tuple[Boxes, ...]]:
-    since = now - timedelta(days=DAYS)
+    since = now - timedelta(days=SHOWN_DAYS)
     async with engine.connect() as tx:
         return await order_boxes(tx, shop_id, platform=systems.platform.name, systems=targets, since=since)
 
@@ -200,7 +199,7 @@ async def _delays(
     engine: AsyncEngine, systems: Systems, shop_id: ShopId, now: datetime
 ) -> Mapping[str, tuple[Delay, ...]]:
     today = now.astimezone(PRAGUE).date()
-    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    days = [today - timedelta(days=back) for back in range(SHOWN_DAYS - 1, -1, -1)]
     found = {
         (one.system, one.day): Delay(one.day, one.count, one.median or 0.0, one.p95 or 0.0)
         for one in await daily_stats_of(engine, shop_id, StatKind.DELAYS, since=days[0], now=now)
