@@ -101,13 +101,25 @@ async def test_one_id_twice_in_a_batch_is_a_violation(box: Sandbox, upp: httpx.A
     assert await _rules(box) == ["doubled-in-batch"]
 
 
-async def test_a_shoppers_name_is_personal_data_even_when_escaped(box: Sandbox, upp: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("told", ["{firstname_invoice} {surname_invoice}", "{phone}", "{street_invoice}"])
+@pytest.mark.parametrize("note", ["{}", "sent to {}, please", "to:\n{}\tsoon", 'said: "{}"', "\\{}"])
+async def test_what_tells_of_a_shopper_is_personal_data_even_when_escaped(
+    box: Sandbox, upp: httpx.AsyncClient, told: str, note: str
+) -> None:
     shopper = (await box.control("GET", "/shops/demo/orders"))["items"][0]["customer"]
-    name = f"{shopper['firstname_invoice']} {shopper['surname_invoice']}"
 
-    await upp.post("/orders", json={**ORDER, "note": name})
+    await upp.post("/orders", json={**ORDER, "note": note.format(told.format(**shopper))})
 
     assert await _rules(box) == ["personal-data"]
+
+
+async def test_parts_of_what_tells_of_a_shopper_are_none(box: Sandbox, upp: httpx.AsyncClient) -> None:
+    shopper = (await box.control("GET", "/shops/demo/orders"))["items"][0]["customer"]
+    parts = [shopper["surname_invoice"], shopper["phone"].split()[0], shopper["street_invoice"].split()[0]]
+
+    await upp.post("/orders", json={**ORDER, "note": ", ".join(parts)})
+
+    assert await _rules(box) == []
 
 
 async def test_a_refused_item_fails_its_batch(box: Sandbox, upp: httpx.AsyncClient) -> None:

@@ -2,6 +2,8 @@
 # ruff: noqa: PLR2004 - every n-th item is special; the numbers mean nothing else
 
 import random
+import re
+from collections.abc import Collection, Iterable, Mapping
 
 from upbridge_sandbox.seed import vocabulary
 from upbridge_sandbox.seed.formats import Json
@@ -50,6 +52,29 @@ def make_customers(rng: random.Random, count: int = 160) -> list[Json]:
             }
         )
     return shoppers
+
+
+_WORD = re.compile(r"\\.|\w+")
+"""A word of a text that may be JSON: what is escaped there, a line break for instance, is no letter of it."""
+
+
+def words_of(text: str) -> set[str]:
+    """The words of *text*."""
+    return set(_WORD.findall(text))
+
+
+def by_word(shoppers: Iterable[Json]) -> dict[str, set[str]]:
+    """What tells of each of *shoppers* (the name, the phone, the street), by its longest word."""
+    found: dict[str, set[str]] = {}
+    for one in shoppers:
+        for told in (f"{one['firstname_invoice']} {one['surname_invoice']}", one["phone"], one["street_invoice"]):
+            found.setdefault(max(words_of(told), key=len), set()).add(told)
+    return found
+
+
+def tells_of(shoppers: Mapping[str, Collection[str]], text: str, words: set[str]) -> bool:
+    """Whether *text*, which has these *words*, tells of one of *shoppers* (`by_word`)."""
+    return any(told in text for word in shoppers.keys() & words for told in shoppers[word])
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from upbridge_sandbox.seed.customers import make_customers
+from upbridge_sandbox.seed.customers import by_word, make_customers
 from upbridge_sandbox.seed.formats import MARKETS, Json, cents, empty, moment, nulls, number, php_moment
 from upbridge_sandbox.seed.order_totals import charge, per_vat, price_line, share, write_totals
 from upbridge_sandbox.seed.products import Goods, price_of, vat_of
@@ -56,12 +56,15 @@ class OrderFactory:
     now: datetime
     host: str
     customers: list[Json] = field(default_factory=list)
+    shoppers: dict[str, set[str]] = field(default_factory=dict)
+    """What tells of a customer, by a word of it."""
     next_number: int = 1
     pool: list[Sellable] = field(default_factory=list)
     strangers: list[Sellable] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.customers = make_customers(self.rng)
+        self.shoppers = by_word(self.customers)
         doubled = self.coverage.doubled
         for product in self.goods.products.values():
             if not (product["active_yn"] and product["prices"]) or product["archived_yn"]:

@@ -1,5 +1,6 @@
 """The simulated Upp.ai service: six calls, four required headers, batches of a thousand, no per-item answers."""
 
+import json
 from collections import Counter
 from types import GenericAlias
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.asgi.middleware import too_many
 from upbridge_sandbox.asgi.routing import Operation, Refused, application
+from upbridge_sandbox.seed.customers import tells_of, words_of
 from upbridge_sandbox.seed.formats import names
 from upbridge_sandbox.simulated import not_published, simulated
 from upbridge_sandbox.state import State
@@ -138,15 +140,12 @@ class Upp:
         """Addresses, names and phone numbers of the seeded shoppers have no business here."""
         text = call.content.decode("utf-8", "replace")
         if "\\u" in text:
-            text = str(call.document())
+            text = json.dumps(call.document(), ensure_ascii=False)
         if "@" in text:
             call.violation("personal-data", "an @ in the body")
-        for shop in self.state.shops.values():
-            for shopper in shop.order_factory.customers:
-                name = f"{shopper['firstname_invoice']} {shopper['surname_invoice']}"
-                if any(value in text for value in (name, shopper["phone"], shopper["street_invoice"])):
-                    call.violation("personal-data", "a shopper's name, phone or street")
-                    return
+        words = words_of(text)
+        if any(tells_of(shop.order_factory.shoppers, text, words) for shop in self.state.shops.values()):
+            call.violation("personal-data", "a shopper's name, phone or street")
 
 
 def _body(call: Call) -> Any:
