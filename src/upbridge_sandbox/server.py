@@ -6,6 +6,8 @@ signature key, P+5 a mail server. When all listen, one line of JSON with their a
 
 import asyncio
 import contextlib
+import importlib
+import importlib.util
 import json
 import signal
 import socket
@@ -127,7 +129,10 @@ def run_sandbox(options: Options) -> None:
             asyncio.get_running_loop().add_signal_handler(number, until.set)
         await serve(options, ready=_print_addresses, until=until)
 
-    asyncio.run(main())
+    # Six servers on one loop cost a third less on uvloop, where there is one.
+    new_loop = importlib.import_module("uvloop").new_event_loop if importlib.util.find_spec("uvloop") else None
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
 
 
 def _print_addresses(addresses: Addresses) -> None:
