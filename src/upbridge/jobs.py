@@ -44,6 +44,7 @@ from upbridge.maintenance.analyze import count_grown
 from upbridge.maintenance.retention import prune
 from upbridge.store.job_library import DEAD_AFTER
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes
+from upbridge.store.session import reading
 from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
@@ -120,7 +121,7 @@ class LaneWorker:
         due = await lanes.due(self.engine, self.systems, now=self.clock())
         if not due:
             return 0
-        async with self.engine.connect() as tx:
+        async with reading(self.engine) as tx:
             rows = await tx.execute(
                 text("SELECT queueing_lock FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
             )
@@ -147,7 +148,7 @@ async def rescue_once(app: App, engine: AsyncEngine, heartbeats: Heartbeats = HE
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=heartbeats.dead_after)
         if job.id is not None
     }
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         rows = await tx.execute(
             text(
                 """

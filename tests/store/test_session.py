@@ -18,7 +18,7 @@ from upbridge.job_queue import create_jobs
 from upbridge.settings import Settings
 from upbridge.store.database import open_database, sqlalchemy_url
 from upbridge.store.probes import require_sessions
-from upbridge.store.session import RESTED_SECONDS, look_before_use
+from upbridge.store.session import RESTED_SECONDS, look_before_use, reading
 from upbridge.webhooks.connection_pool import InboxPool
 
 Ask: TypeAlias = Callable[[str], Awaitable[str]]
@@ -133,3 +133,18 @@ async def test_a_pooler_by_transaction_is_refused_by_name_before_anything_is_loc
     async with await psycopg.AsyncConnection.connect(database_url) as tx:
         locks = await tx.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
         assert await locks.fetchone() == (0,)
+
+
+async def test_few_connections_do_most_of_the_work_and_keep_what_they_have_prepared(database_url: str) -> None:
+    settings = Settings(database_url=database_url, encryption_keys=KEY, public_url="https://upbridge.example")
+    asked = text("SELECT pg_backend_pid(), (SELECT count(*) FROM pg_prepared_statements)")
+    async with open_database(settings) as database:
+        async with reading(database.engine), reading(database.engine):
+            pass  # there are two
+        answers = []
+        for _ in range(4):
+            async with reading(database.engine) as tx:
+                answers.append((await tx.execute(asked)).one())
+
+    assert len({pid for pid, _ in answers}) == 1
+    assert answers[-1].count == 1

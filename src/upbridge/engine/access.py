@@ -19,6 +19,7 @@ from upbridge.store import changes, secrets
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import Breakage, ConnectionRow, Connections
 from upbridge.store.problems import NewProblem, Stage, raise_problems
+from upbridge.store.session import reading
 from upbridge.store.shops import Shops
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,7 @@ class Logins:
         made for itself, it says something about this process: another one goes on with the lane."""
         if not isinstance(error, LoginUnreadable):
             return True
-        async with self.engine.connect() as tx:
+        async with reading(self.engine) as tx:
             return await secrets.opened_by(tx, self.cipher)
 
     async def give_up(self, shop_id: ShopId) -> None:

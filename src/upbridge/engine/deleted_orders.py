@@ -33,6 +33,7 @@ from upbridge.engine.list_walks import answer_of, ask_orders, goes_round
 from upbridge.store import changes, cursors, open_order_lines, order_identities, orders, runs
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.runs import RunPurpose
+from upbridge.store.session import reading
 from upbridge.systems.platform import Page, ShopApi
 
 log = structlog.get_logger(__name__)
@@ -112,7 +113,7 @@ async def found(
     if begun is None:
         return
     walk, purpose = begun.walk, change.purpose
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         found_to_be = await listing(tx, shop.id)
     for _ in range(MOST_PAGES):
         try:
@@ -163,7 +164,7 @@ async def restored(
 ) -> Page[Order] | None:
     """What the API says of orders that are gone as far as we know, and are not among the deleted ones; None where
     there are none of them. One call."""
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         listed = await cursors.get(tx, shop.id, _SYSTEM, _BEGUN_AT)
         knows = await listing(tx, shop.id) is Listing.YES and listed is not None
         # What stands in the list was seen there since the last walk began.
@@ -190,7 +191,7 @@ async def ask_about_open(engine: AsyncEngine, shop_id: ShopId, *, now: datetime)
 
 async def _begun(engine: AsyncEngine, shop: Shop, *, now: datetime) -> _Begun | None:
     """The walk that is under way, or a new one where it is due."""
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         kept = await cursors.get(tx, shop.id, _SYSTEM, _WALK)
         is_due = await _list_is_due(tx, shop.id, now=now)
     if kept is not None:

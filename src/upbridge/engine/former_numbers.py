@@ -11,6 +11,7 @@ from upbridge.domain.shop import Shop
 from upbridge.engine.answers import read_of
 from upbridge.engine.identity import sent_under_other_numbers
 from upbridge.engine.planner import ReadBatch
+from upbridge.store.session import reading
 from upbridge.systems.platform import ShopApi
 
 
@@ -25,7 +26,7 @@ async def with_former_numbers(
     orders = [one for one in read.entities if isinstance(one, Order)]
     if not orders:
         return read, ()
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         numbers = await sent_under_other_numbers(tx, shop.id, orders)
     if not numbers:
         return read, ()

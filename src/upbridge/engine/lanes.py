@@ -21,6 +21,7 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import due_lanes
 from upbridge.store import lanes as rows
+from upbridge.store.session import reading
 from upbridge.systems.base import Systems
 
 #: The system that is the shop itself.
@@ -130,5 +131,5 @@ async def due(
     engine: AsyncEngine, systems: Systems, *, now: datetime, only: ShopId | None = None
 ) -> Sequence[Lane]:
     """Lanes that have something to do now and are not blocked."""
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         return await due_lanes.due(tx, shop_system=PLATFORM, writers=list(systems.write_backs), now=now, only=only)

@@ -32,6 +32,7 @@ from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import changes, cursors, variants
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.session import reading
 from upbridge.store.shops import Shops
 from upbridge.systems.base import MappingBasis
 from upbridge.systems.platform import FactList
@@ -110,7 +111,7 @@ class UnknownNames:
 
     async def _of_priced(self, shop: Shop, lacking: Mapping[str, list[Name]]) -> dict[str, list[Name]]:
         """Those of products that had a price, or may have had one, when they were read last."""
-        async with self.engine.connect() as tx:
+        async with reading(self.engine) as tx:
             copied = await variants.copied(tx, shop.id, [int(key) for key in lacking])
         priced = {one.product_id for one in copied if one.priced is not False}
         return {key: names for key, names in lacking.items() if int(key) in priced}
@@ -179,6 +180,6 @@ def _open(named: Iterable[Name], shop: Shop) -> list[Name]:
 
 async def _due(engine: AsyncEngine, shop: Shop, names: Iterable[Name], *, now: datetime) -> list[Name]:
     """Those that were not asked about lately."""
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         asked = [(name, await cursors.get(tx, shop.id, PLATFORM, name.cursor)) for name in names]
     return [name for name, at in asked if at is None or datetime.fromisoformat(at) <= now - name.pause]

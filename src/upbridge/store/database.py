@@ -71,7 +71,8 @@ async def open_database(
         sqlalchemy_url(conninfo),
         pool_size=pool_size,
         max_overflow=0,
-        connect_args={"connect_timeout": CONNECT_SECONDS},
+        pool_use_lifo=True,  # few do most of the work, and have its statements prepared
+        connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 1},
         hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
     )
     limit_all(engine)

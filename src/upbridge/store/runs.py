@@ -29,6 +29,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import runs as table
+from upbridge.store.session import reading
 from upbridge.store.sql import SHOPS, one_of
 
 
@@ -151,7 +152,7 @@ async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose)
         .where(table.c.shop_id == shop_id, table.c.purpose == purpose)
         .order_by(table.c.kind, table.c.id.desc())
     )
-    async with engine.connect() as tx:
+    async with reading(engine) as tx:
         return {row.kind: _run(row) for row in await tx.execute(query)}
 
 
