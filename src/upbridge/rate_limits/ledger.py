@@ -36,7 +36,7 @@ from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
 from upbridge.store import rate_limits as store
-from upbridge.store.session import committing, driver_transaction
+from upbridge.store.session import committing, driver_transaction, reading
 
 log = structlog.get_logger(__name__)
 
@@ -197,10 +197,16 @@ class Ledger:
         except NotReady as error:  # the lease expires by itself
             log.warning("slot_not_released", shop_id=str(shop_id), error=str(error))
 
+    async def state(self, shop_id: ShopId) -> State:
+        """What the shop's budget holds now."""
+        async with self._answering(), reading(self._engine) as tx:
+            row = await store.find_budget(tx, shop_id)
+        return State.fresh(None, self._clock()) if row is None else rows.state_of(row)
+
     async def snapshot(self, shop_id: ShopId) -> BudgetSnapshot:
         """What the shop's budget holds now and in the next 24 hours."""
         now = self._clock()
-        async with self._transaction() as tx:
+        async with self._answering(), reading(self._engine) as tx:
             row = await store.find_budget(tx, shop_id)
             sums = await store.calls_by_purpose(tx, shop_id, after=now - HOURS * HOUR)
         state = State.fresh(None, now) if row is None else rows.state_of(row)

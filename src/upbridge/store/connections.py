@@ -238,7 +238,7 @@ class Connections:
 
     async def still_open(self) -> list[ShopId]:
         """Shops that have left us and whose tokens we still keep."""
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             gone = shop_queries.in_states(ShopState.UNINSTALLED)
             query = (
                 select(table.c.shop_id)
@@ -328,33 +328,43 @@ class EncryptedVault:
     def __init__(self, engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, system: str) -> None:
         self._engine = engine
         self._cipher = cipher
-        self._where = _here(shop_id, system)
+        self._shop_id = shop_id
+        self._system = system
 
     async def secret(self) -> Mapping[str, str]:
         """What was stored when the connection was made; {} if nothing."""
-        value = await self._read(table.c.secret)
+        value = await self._read(_SECRET)
         return {} if value is None else value
 
     async def tokens(self) -> Mapping[str, Any] | None:
         """The tokens last saved, or None."""
-        return await self._read(table.c.tokens)
+        return await self._read(_TOKENS)
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
         """Seal and keep *tokens*; they are to be renewed from *renew_at* on."""
         sealed = self._cipher.encrypt(json.dumps(dict(tokens)))
         async with self._engine.begin() as tx:
-            await tx.execute(update(table).where(*self._where).values(tokens=sealed, tokens_renew_at=renew_at))
+            here = update(table).where(*_here(self._shop_id, self._system))
+            await tx.execute(here.values(tokens=sealed, tokens_renew_at=renew_at))
 
-    async def _read(self, column: Column[bytes]) -> dict[str, Any] | None:
+    async def _read(self, sealed: Composed) -> dict[str, Any] | None:
         async with reading(self._engine) as tx:
-            value = await tx.scalar(select(column).where(*self._where))
-        if value is None:
+            row = await sealed.first(tx, shop_id=self._shop_id, system=self._system)
+        if row is None or row.sealed is None:
             return None
         try:
-            opened: dict[str, Any] = json.loads(self._cipher.decrypt(value))
+            opened: dict[str, Any] = json.loads(self._cipher.decrypt(row.sealed))
         except DecryptionError as error:
             raise LoginUnreadable from error
         return opened
+
+
+def _sealed(column: Column[bytes]) -> Composed:
+    here = (one == bindparam(one.name) for one in table.primary_key)
+    return Composed(select(column.label("sealed")).where(*here))
+
+
+_SECRET, _TOKENS = _sealed(table.c.secret), _sealed(table.c.tokens)
 
 
 def connected() -> Subquery:

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import Integer, bindparam, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import first_looks as table
-from upbridge.store.sql import among, one_of
+from upbridge.store.sql import Composed, among
 
 
 class Taken(StrEnum):
@@ -46,26 +46,31 @@ class FirstLook:
 
 async def of_keys(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[Place, FirstLook]:
     """The first looks at the things with these *keys*."""
-    rows = await tx.execute(_OF_KEYS, {"shop": shop_id, "keys": list(keys)})
+    rows = await _OF_KEYS.all(tx, shop=shop_id, keys=list(keys))
     return {Place(Taken(row.kind), row.key): FirstLook(row.looked_at, row.told) for row in rows}
 
 
-_OF_KEYS = select(table.c.kind, table.c.key, table.c.looked_at, table.c.told).where(
-    table.c.shop_id == bindparam("shop"), among(table.c.key, "keys")
+_OF_KEYS = Composed(
+    select(table.c.kind, table.c.key, table.c.looked_at, table.c.told).where(
+        table.c.shop_id == bindparam("shop"), among(table.c.key, "keys")
+    )
 )
 
 
 async def count_missing(tx: AsyncConnection, shop_id: ShopId, *, most: int) -> int:
     """How many orders and products of the shop are looked for and not there yet; at most *most* are counted."""
-    looks = (
-        select(table.c.key)
-        .where(
-            table.c.shop_id == shop_id, one_of(table.c.kind, [Taken.ORDER, Taken.PRODUCT]), table.c.told.is_(False)
-        )
-        .limit(most)
-        .subquery()
-    )
-    return int((await tx.execute(select(func.count()).select_from(looks))).scalar_one())
+    row = await _COUNT_MISSING.first(tx, shop=shop_id, kinds=[Taken.ORDER, Taken.PRODUCT], most=most)
+    assert row is not None, "it counts"
+    return int(row.missing)
+
+
+_MISSING = (
+    select(table.c.key)
+    .where(table.c.shop_id == bindparam("shop"), among(table.c.kind, "kinds"), table.c.told.is_(False))
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
+)
+_COUNT_MISSING = Composed(select(func.count().label("missing")).select_from(_MISSING))
 
 
 async def remember(

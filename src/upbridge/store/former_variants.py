@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,7 +11,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Names
 from upbridge.store import variants
 from upbridge.store.schema import former_variants as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import Composed, among
 
 
 async def remember(tx: AsyncConnection, shop_id: ShopId, gone: dict[str, Names], *, now: datetime) -> None:
@@ -38,9 +38,12 @@ async def names_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) 
     missing = sorted(set(keys).difference(here))
     if not missing:
         return here
-    rows = await tx.execute(
-        select(table.c.key, table.c.code, table.c.ean).where(
-            table.c.shop_id == shop_id, one_of(table.c.key, missing)
-        )
-    )
+    rows = await _NAMES.all(tx, shop=shop_id, keys=missing)
     return {**here, **{row.key: (row.code, row.ean) for row in rows}}
+
+
+_NAMES = Composed(
+    select(table.c.key, table.c.code, table.c.ean).where(
+        table.c.shop_id == bindparam("shop"), among(table.c.key, "keys")
+    )
+)

@@ -7,35 +7,36 @@ announced until its end is due then, together. Web reads the row in the statemen
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, and_, select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import gatherings as table
+from upbridge.store.sql import Composed
 
 
 async def gathered_until(tx: AsyncConnection, shop_id: ShopId, source: str, purpose: Purpose) -> datetime | None:
     """The end of the newest gathering, over or not; None if there was none."""
-    until: datetime | None = await tx.scalar(
-        select(table.c.until).where(
-            table.c.shop_id == shop_id, table.c.source == source, table.c.priority == int(purpose)
-        )
-    )
-    return until
+    row = await _UNTIL.first(tx, shop_id=shop_id, source=source, priority=int(purpose))
+    return None if row is None else row.until
+
+
+_UNTIL = Composed(select(table.c.until).where(*(one == bindparam(one.name) for one in table.primary_key)))
 
 
 async def gather_until(
     tx: AsyncConnection, shop_id: ShopId, source: str, purpose: Purpose, until: datetime
 ) -> None:
     """From now on, what is announced for *purpose* is due at *until*, not before."""
-    values = {"shop_id": shop_id, "source": source, "priority": int(purpose), "until": until}
-    await tx.execute(_GATHER, values)
+    await _GATHER.run(tx, shop_id=shop_id, source=source, priority=int(purpose), until=until)
 
 
 _FRESH = insert(table)
-_GATHER = _FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"until": _FRESH.excluded.until})
+_GATHER = Composed(
+    _FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"until": _FRESH.excluded.until})
+)
 
 
 def beside(

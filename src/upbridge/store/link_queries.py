@@ -100,6 +100,8 @@ _BY_KEY = Composed(
 
 async def delivered_anywhere(tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]) -> set[str]:
     """Those of *keys* of which a target has something."""
+    if not keys:
+        return set()
     query = select(table.c.key).where(
         table.c.shop_id == shop_id,
         table.c.kind == kind,

@@ -10,10 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Subquery,
+    Uuid,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -22,18 +25,17 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.document_queries import places
 from upbridge.store.link_queries import known_orders
 from upbridge.store.schema import open_order_lines as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import Composed, among, as_rows, rows_of
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOrderLine:
+class OpenOrderLine(msgspec.Struct, frozen=True, gc=False):
     """A line of goods. *pending*: its order may still be sent."""
 
     order_number: str
@@ -65,24 +67,21 @@ async def replace_lines(
     tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str], lines: Sequence[OpenOrderLine]
 ) -> None:
     """Let *lines* be all that is noted of the orders *numbers*."""
-    await tx.execute(
-        delete(table).where(table.c.shop_id == shop_id, one_of(table.c.order_number, sorted(numbers)))
-    )
+    await _FORGET.run(tx, shop_id=shop_id, numbers=sorted(numbers))
     if lines:
-        rows = [
-            {
-                "shop_id": shop_id,
-                "order_number": line.order_number,
-                "position": line.position,
-                "variant_key": line.variant_key,
-                "code": line.code,
-                "quantity": line.quantity,
-                "pending": line.pending,
-                "ordered_at": line.ordered_at,
-            }
-            for line in lines
-        ]
-        await tx.execute(insert(table).on_conflict_do_nothing(), rows)
+        await _NOTE.run(tx, shop_id=shop_id, rows=as_rows(lines))
+
+
+def _noting() -> Insert:
+    c = rows_of("line", "rows", **{name: table.c[name].type for name in OpenOrderLine.__struct_fields__}).c
+    rows = select(bindparam("shop_id", type_=Uuid), *c)
+    return insert(table).from_select(["shop_id", *c.keys()], rows).on_conflict_do_nothing()
+
+
+_FORGET = Composed(
+    delete(table).where(table.c.shop_id == bindparam("shop_id"), among(table.c.order_number, "numbers"))
+)
+_NOTE = Composed(_noting())
 
 
 async def order_numbers(tx: AsyncConnection, shop_id: ShopId) -> list[str]:

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+import msgspec
+from sqlalchemy import DateTime, Text, Uuid, bindparam, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import order_identities as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import Composed, among, as_rows, one_of, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +25,46 @@ class Identity:
 
 async def of_numbers(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> dict[str, Identity]:
     """What is known of these numbers."""
-    rows = await tx.execute(_KNOWN.where(table.c.shop_id == shop_id, one_of(table.c.number, sorted(numbers))))
+    rows = await _OF_NUMBERS.all(tx, shop=shop_id, numbers=list(numbers))
     return {row.number: Identity(*row) for row in rows}
 
 
 async def of_uuids(tx: AsyncConnection, shop_id: ShopId, uuids: Collection[str]) -> list[Identity]:
     """The numbers that one of these orders has, or had when the targets were given it."""
-    named = sorted(uuids)
-    either = or_(one_of(table.c.uuid, named), one_of(table.c.bearer, named))
-    rows = await tx.execute(_KNOWN.where(table.c.shop_id == shop_id, either).order_by(table.c.number))
-    return [Identity(*row) for row in rows]
+    return [Identity(*row) for row in await _OF_UUIDS.all(tx, shop=shop_id, uuids=list(uuids))]
 
 
-_KNOWN = select(table.c.number, table.c.uuid, table.c.bearer)
+_KNOWN = select(table.c.number, table.c.uuid, table.c.bearer).where(table.c.shop_id == bindparam("shop"))
+_OF_NUMBERS = Composed(_KNOWN.where(among(table.c.number, "numbers")))
+_OF_UUIDS = Composed(
+    _KNOWN.where(or_(among(table.c.uuid, "uuids"), among(table.c.bearer, "uuids"))).order_by(table.c.number)
+)
 
 
 async def note(tx: AsyncConnection, shop_id: ShopId, known: Sequence[Identity], *, now: datetime) -> None:
-    """Remember who has these numbers at *now*."""
-    if not known:
-        return
-    await tx.execute(
-        _NOTE,
-        [
-            {"shop_id": shop_id, "number": one.number, "uuid": one.uuid, "bearer": one.bearer, "seen_at": now}
-            for one in sorted(known, key=lambda one: one.number)
-        ],
-    )
+    """Remember who has these numbers at *now*; of two that have one, the last. They are written in order, so that
+    two writers cannot deadlock."""
+    rows = {one.number: _Row(one.number, one.uuid, one.bearer) for one in known}
+    if rows:
+        await _NOTE.run(tx, shop_id=shop_id, now=now, rows=as_rows([rows[number] for number in sorted(rows)]))
 
 
-_FRESH = insert(table)
-_NOTE = _FRESH.on_conflict_do_update(
-    constraint=table.primary_key, set_={name: _FRESH.excluded[name] for name in ("uuid", "bearer", "seen_at")}
-)
+class _Row(msgspec.Struct, gc=False):
+    number: str
+    uuid: str
+    bearer: str | None
+
+
+def _noting() -> Insert:
+    c = rows_of("one", "rows", number=Text(), uuid=Text(), bearer=Text()).c
+    shop_id, now = bindparam("shop_id", type_=Uuid), bindparam("now", type_=DateTime(timezone=True))
+    rows = select(shop_id, c.number, c.uuid, c.bearer, now)
+    fresh = insert(table).from_select(["shop_id", "number", "uuid", "bearer", "seen_at"], rows)
+    said = {name: fresh.excluded[name] for name in ("uuid", "bearer", "seen_at")}
+    return fresh.on_conflict_do_update(constraint=table.primary_key, set_=said)
+
+
+_NOTE = Composed(_noting())
 
 
 async def gone_since(

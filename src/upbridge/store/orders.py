@@ -3,14 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     ScalarSelect,
     Select,
     Subquery,
     Text,
+    Uuid,
     any_,
+    bindparam,
     delete,
     func,
     literal,
@@ -18,13 +23,13 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import orders as table
-from upbridge.store.sql import beginning, one_of
+from upbridge.store.sql import Composed, as_rows, beginning, one_of, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +53,38 @@ async def upsert_orders(
                 table.c.shop_id == shop_id, table.c.number == any_(literal(sorted(gone), ARRAY(Text)))
             )
         )
-    rows = [
-        {
-            "shop_id": shop_id,
-            "number": one.number,
-            "ordered_at": one.ordered_at,
-            "read_at": now,
-            "outline": one.outline.model_dump(mode="json", exclude_none=True),
-            "kept_back": dict(one.kept_back),
-        }
-        for one in sorted(read, key=lambda one: one.number)
-    ]
+    rows = {one.number: one for one in read}  # of two with one number, the last
     if not rows:
         return
-    await tx.execute(_REPLACE, rows)
+    written = [
+        _Row(
+            number,
+            rows[number].ordered_at,
+            rows[number].outline.model_dump(mode="json", exclude_none=True),
+            rows[number].kept_back,
+        )
+        for number in sorted(rows)
+    ]
+    await _REPLACE.run(tx, shop_id=shop_id, now=now, rows=as_rows(written))
 
 
-_FRESH = insert(table)
-_REPLACE = _FRESH.on_conflict_do_update(
-    index_elements=[table.c.shop_id, table.c.number],
-    set_={name: _FRESH.excluded[name] for name in ("ordered_at", "read_at", "outline", "kept_back")},
-)
+class _Row(msgspec.Struct, gc=False):
+    number: str
+    ordered_at: datetime
+    outline: Mapping[str, Any]
+    kept_back: Mapping[str, str]
+
+
+def _replacing() -> Insert:
+    moment = DateTime(timezone=True)
+    c = rows_of("one", "rows", number=Text(), ordered_at=moment, outline=JSONB(), kept_back=JSONB()).c
+    rows = select(bindparam("shop_id", type_=Uuid), bindparam("now", type_=moment), *c)
+    fresh = insert(table).from_select(["shop_id", "read_at", *c.keys()], rows)
+    said = {name: fresh.excluded[name] for name in ("ordered_at", "read_at", "outline", "kept_back")}
+    return fresh.on_conflict_do_update(index_elements=[table.c.shop_id, table.c.number], set_=said)
+
+
+_REPLACE = Composed(_replacing())
 
 
 async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str] | Select[str]) -> int:
@@ -89,6 +105,8 @@ async def ordered_at(tx: AsyncConnection, shop_id: ShopId, number: str) -> datet
 
 async def known(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> set[str]:
     """Those of *numbers* that were read in the last 90 days and are not known to be gone."""
+    if not numbers:
+        return set()
     query = select(table.c.number).where(table.c.shop_id == shop_id, one_of(table.c.number, numbers))
     return set(await tx.scalars(query))
 

@@ -12,9 +12,9 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
+    exists,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -24,7 +24,7 @@ from upbridge.core.errors import NotFound
 from upbridge.core.parsing import storable
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import problems as table
-from upbridge.store.sql import Composed, one_of
+from upbridge.store.sql import Composed, among, arrays, one_of
 
 
 class Stage(StrEnum):
@@ -125,17 +125,27 @@ async def close_resolved(
     still: Sequence[NewProblem] = (),
 ) -> None:
     """Close the problems of *parents* at *target* that arose at *stages* and are not among *still*."""
-    kept = [(one.kind, one.entity, one.key) for one in still]
-    gone = _RESOLVE.where(tuple_(table.c.kind, table.c.entity, table.c.key).not_in(kept)) if kept else _RESOLVE
-    theirs = {"shop": shop_id, "to": target, "which": [str(stage) for stage in stages], "names": list(parents)}
-    await tx.execute(gone, theirs)
+    await _RESOLVE.run(
+        tx,
+        shop=shop_id,
+        to=target,
+        which=[str(stage) for stage in stages],
+        names=list(parents),
+        kinds=[one.kind for one in still],
+        entities=[storable(one.entity) for one in still],
+        keys=[one.key for one in still],
+    )
 
 
-_RESOLVE = delete(table).where(
-    table.c.shop_id == bindparam("shop"),
-    table.c.target == bindparam("to"),
-    table.c.stage == any_(bindparam("which", type_=ARRAY(Text))),
-    table.c.parent == any_(bindparam("names", type_=ARRAY(Text))),
+_KEPT = arrays("kept", kind=("kinds", Text()), entity=("entities", Text()), key=("keys", Text()))
+_RESOLVE = Composed(
+    delete(table).where(
+        table.c.shop_id == bindparam("shop"),
+        table.c.target == bindparam("to"),
+        among(table.c.stage, "which"),
+        among(table.c.parent, "names"),
+        ~exists().where(*(_KEPT.c[name] == table.c[name] for name in ("kind", "entity", "key"))),
+    )
 )
 
 

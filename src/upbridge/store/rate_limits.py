@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.errors import NotFound
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import api_calls, budgets, call_leases, failed_logins
-from upbridge.store.sql import SHOPS, for_driver
+from upbridge.store.sql import SHOPS, Composed, for_driver
 
 # --- budgets ------------------------------------------------------------------------------------------------
 
@@ -61,9 +61,13 @@ METERED = select(budgets.c.shop_id).where(budgets.c.shop_id == any_(SHOPS), budg
 
 async def find_budget(tx: AsyncConnection, shop_id: ShopId) -> Budget | None:
     """The shop's budget; None if no call was ever made."""
-    query = select(*(budgets.c[field.name] for field in fields(Budget))).where(budgets.c.shop_id == shop_id)
-    row = (await tx.execute(query)).one_or_none()
+    row = await _BUDGET.first(tx, shop=shop_id)
     return None if row is None else Budget(*row)
+
+
+_BUDGET = Composed(
+    select(*(budgets.c[field.name] for field in fields(Budget))).where(budgets.c.shop_id == bindparam("shop"))
+)
 
 
 async def ensure_budget(tx: AsyncConnection, shop_id: ShopId, values: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     FromClause,
-    RowMapping,
     Select,
     and_,
     bindparam,
@@ -36,11 +35,14 @@ from upbridge.store import history, sessions
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import shops as table
 from upbridge.store.session import reading
-from upbridge.store.sql import constant
+from upbridge.store.sql import Composed, constant
 
 #: What a `Shop` is made of.
 _COLUMNS = tuple(table.c[field.name] for field in fields(Shop))
-_BY_ID = select(*_COLUMNS).where(table.c.id == bindparam("shop"))
+_BY_ID = Composed(select(*_COLUMNS).where(table.c.id == bindparam("shop")))
+_CREDENTIALS = Composed(
+    select(table.c.api_url, table.c.api_user, table.c.api_key).where(table.c.id == bindparam("shop"))
+)
 
 
 class Arrival(StrEnum):
@@ -80,11 +82,15 @@ class Shops:
 
     async def get(self, shop_id: ShopId) -> Shop:
         """The shop; raises `NotFound`."""
-        return await self._one(table.c.id == shop_id, shop_id)
+        async with reading(self._engine) as tx:
+            return await self.read(tx, shop_id)
 
     async def read(self, tx: AsyncConnection, shop_id: ShopId) -> Shop:
         """The same over the caller's connection."""
-        return await self._found(tx, _BY_ID, shop_id, {"shop": shop_id})
+        row = await _BY_ID.first(tx, shop=shop_id)
+        if row is None:
+            raise NotFound(f"no shop is called {shop_id}")
+        return self._shop(row._asdict())
 
     async def by_token(self, token: str) -> Shop:
         """The shop with this Upgates token; raises `NotFound`."""
@@ -109,7 +115,7 @@ class Shops:
 
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""
-        async with self._engine.connect() as tx:
+        async with reading(self._engine) as tx:
             rows = await tx.execute(select(*_COLUMNS).order_by(table.c.installed_at, table.c.id))
             return [self._shop(row) for row in rows.mappings()]
 
@@ -118,7 +124,7 @@ class Shops:
         last = UUID(int=0)
         while True:
             query = select(*_COLUMNS).where(table.c.id > last).order_by(table.c.id).limit(size)
-            async with self._engine.connect() as tx:
+            async with reading(self._engine) as tx:
                 page = [self._shop(row) for row in (await tx.execute(query)).mappings()]
             if not page:
                 return
@@ -135,15 +141,13 @@ class Shops:
         async with reading(self._engine) as tx:
             return await self._found(tx, select(*_COLUMNS).where(where), name)
 
-    async def _found(
-        self, tx: AsyncConnection, query: Select[Any], name: object, asked: Mapping[str, object] | None = None
-    ) -> Shop:
-        row = (await tx.execute(query, asked)).mappings().first()
+    async def _found(self, tx: AsyncConnection, query: Select[Any], name: object) -> Shop:
+        row = (await tx.execute(query)).mappings().first()
         if row is None:
             raise NotFound(f"no shop is called {name}")
         return self._shop(row)
 
-    def _shop(self, row: RowMapping) -> Shop:
+    def _shop(self, row: Mapping[Any, Any]) -> Shop:
         values = dict(row)
         shop_settings = ShopSettings(self._declared, values.pop("settings"))
         return Shop(
@@ -158,10 +162,7 @@ class Shops:
     async def credentials(self, shop_id: ShopId) -> Credentials | None:
         """What a call to the shop's API needs; None once they were destroyed. Raises `LoginUnreadable`."""
         async with reading(self._engine) as tx:
-            rows = await tx.execute(
-                select(table.c.api_url, table.c.api_user, table.c.api_key).where(table.c.id == shop_id)
-            )
-            row = rows.first()
+            row = await _CREDENTIALS.first(tx, shop=shop_id)
         if row is None or row.api_key is None:
             return None
         try:
@@ -328,11 +329,11 @@ async def set_facts(
 
 async def maps_as_before(tx: AsyncConnection, shop: Shop) -> bool:
     """Whether the settings and the facts of *shop* are still the ones that it was read with."""
-    row = (await tx.execute(_MAPS_BY, {"shop": shop.id})).first()
+    row = await _MAPS_BY.first(tx, shop=shop.id)
     return row is not None and (row.settings, row.facts) == (dict(shop.settings.chosen), shop.facts)
 
 
-_MAPS_BY = select(table.c.settings, table.c.facts).where(table.c.id == bindparam("shop"))
+_MAPS_BY = Composed(select(table.c.settings, table.c.facts).where(table.c.id == bindparam("shop")))
 
 
 @dataclass(frozen=True, slots=True)

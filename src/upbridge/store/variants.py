@@ -37,7 +37,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, Names, code_key
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import among, arrays, as_rows, one_of, rows_of
+from upbridge.store.sql import Composed, among, arrays, as_rows, one_of, rows_of
 
 #: What matching compares, of every shop.
 names: Subquery = select(
@@ -182,11 +182,15 @@ class Copied:
 
 async def copied(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Copied]:
     """The variants of *products* as the copy has them."""
-    return [Copied(*row) for row in await tx.execute(_COPIED, {"shop": shop_id, "products": list(products)})]
+    if not products:
+        return []
+    return [Copied(*row) for row in await _COPIED.all(tx, shop=shop_id, products=list(products))]
 
 
-_COPIED = select(table.c.product_id, table.c.key, table.c.code_key, table.c.stock, table.c.priced).where(
-    table.c.shop_id == bindparam("shop"), among(table.c.product_id, "products")
+_COPIED = Composed(
+    select(table.c.product_id, table.c.key, table.c.code_key, table.c.stock, table.c.priced).where(
+        table.c.shop_id == bindparam("shop"), among(table.c.product_id, "products")
+    )
 )
 
 
@@ -275,10 +279,14 @@ _OFFERED_AS = {
 
 async def names_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, Names]:
     """The own code and EAN of these variants, by key; those that are not known are left out."""
-    rows = await tx.execute(
-        select(table.c.key, table.c.code, table.c.ean).where(table.c.shop_id == shop_id, one_of(table.c.key, keys))
+    return {row.key: (row.code, row.ean) for row in await _NAMES.all(tx, shop=shop_id, keys=list(keys))}
+
+
+_NAMES = Composed(
+    select(table.c.key, table.c.code, table.c.ean).where(
+        table.c.shop_id == bindparam("shop"), among(table.c.key, "keys")
     )
-    return {row.key: (row.code, row.ean) for row in rows}
+)
 
 
 async def bearers(tx: AsyncConnection, shop_id: ShopId, codes: Collection[str]) -> dict[str, frozenset[str]]:
