@@ -16,6 +16,7 @@ from upbridge.engine.second_look import ever_seen
 from upbridge.store import changes, first_looks
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.first_looks import Place, Taken
+from upbridge.store.session import reading
 
 MOST = 500
 """Orders and products of a shop that were announced, never seen, and may still appear: five calls a look."""
@@ -27,9 +28,13 @@ async def worth_asking(
 ) -> list[Change]:
     """*chunk* without what is left to the safety net. *entity*: order or product."""
     announced = [change.key for change in chunk if change.origin in _ANNOUNCED]
+    if not announced:
+        return list(chunk)
+    async with reading(engine) as tx:
+        missing = await first_looks.count_missing(tx, shop.id, most=MOST)
+    if missing < MOST:
+        return list(chunk)
     async with engine.begin() as tx:
-        if not announced or await first_looks.count_missing(tx, shop.id, most=MOST) < MOST:
-            return list(chunk)
         seen = await ever_seen(tx, shop.id, entity, announced)
         looked_for = await first_looks.of_keys(tx, shop.id, announced)
         left = [

@@ -22,6 +22,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import due_lanes
 from upbridge.store import lanes as rows
 from upbridge.store.session import reading
+from upbridge.store.sql import Composed
 from upbridge.systems.base import Systems
 
 #: The system that is the shop itself.
@@ -49,20 +50,25 @@ async def exclusive(
     """
     async with _turn(lane) if wait else nullcontext(), engine.connect() as plain:
         tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
-        name = {"name": lane.lock}
-        mine = await tx.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
-        if not mine and not wait:
+        mine = await _TRY.first(tx, name=lane.lock)
+        assert mine is not None, "it answers"
+        if not mine.taken and not wait:
             yield None
             return
-        if not mine:
+        if not mine.taken:
             with pause_deadline():  # the database is well, a worker is waited for
                 async with time_limit(HUNG_SECONDS):
-                    await tx.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), name)
+                    await _LOCK.run(tx, name=lane.lock)
         try:
             yield tx
         finally:
             if not tx.invalidated:  # else the session is gone, and the lock with it
-                await tx.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
+                await _UNLOCK.run(tx, name=lane.lock)
+
+
+_TRY = Composed(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0)) AS taken"))
+_LOCK = Composed(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"))
+_UNLOCK = Composed(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"))
 
 
 @asynccontextmanager

@@ -112,11 +112,8 @@ class Puller:
             if not await self._work(lane, shop, batch, targets, failed=passage.failed):
                 return False
             if read := [change for change in batch if change.announced]:
-                async with self.engine.begin() as tx:
-                    until = await gathered_until(tx, shop.id, lane.system, read[0].purpose)
-                    if until is not None:
-                        purposes = [read[0].purpose]
-                        await changes.gather(tx, shop.id, lane.system, purposes, until=until, again=read)
+                async with reading(self.engine) as tx:
+                    await changes.gather_again(tx, shop.id, lane.system, read)
         return True
 
     async def _gathers(self, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
@@ -131,7 +128,7 @@ class Puller:
         announced = [change.hinted_at for change in batch if change.announced]
         state = None
         if lane.system == self.systems.platform.name and purpose in GATHERED:
-            state = (await self.ledger.snapshot(shop.id)).state
+            state = await self.ledger.state(shop.id)
             until = not_before(state, now)
             if until > now:
                 await _gather(self.engine, lane, shop, GATHERED, until)
@@ -139,7 +136,7 @@ class Puller:
         if not announced:
             return False
         together = timedelta(seconds=self.coalesce_seconds)
-        async with self.engine.begin() as tx:
+        async with reading(self.engine) as tx:  # this worker has the lane: nobody else writes it meanwhile
             before = await gathered_until(tx, shop.id, lane.system, purpose)
             first = before is None or before < min(announced)
             alone = len(announced) <= A_FEW and (state is None or is_free(state, now))

@@ -33,9 +33,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import gatherings
 from upbridge.store.schema import change_seq
 from upbridge.store.schema import changes as table
-from upbridge.store.sql import constant, one_of
+from upbridge.store.sql import Composed, among, constant, one_of
 
 #: When something is due that waits for a person to let it go on.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -245,33 +246,9 @@ async def claim(
     made anyway may as well ask for them. One index has this order and the query looks at each purpose by itself,
     so Postgres reads no more rows than it returns, even if its estimate of due rows is wrong.
     """
-    rows = await tx.execute(
-        text(
-            """
-            WITH urgent AS (
-              SELECT purpose FROM unnest(CAST(:purposes AS smallint[])) AS purpose CROSS JOIN LATERAL (
-                SELECT due_at FROM changes
-                WHERE shop_id = :shop_id AND source = :source AND priority = purpose ORDER BY due_at LIMIT 1
-              ) first
-              WHERE purpose < :below AND first.due_at <= :now ORDER BY purpose LIMIT 1
-            )
-            SELECT c.* FROM urgent CROSS JOIN LATERAL (
-              SELECT kind, key, seq, origin, priority, attempts, hinted_at, due_at,
-                COALESCE(told_at, CASE WHEN origin = 'webhook' THEN hinted_at END) AS told_at FROM changes
-              WHERE shop_id = :shop_id AND source = :source AND priority = urgent.purpose
-                AND (attempts = 0 OR due_at <= :now)
-              ORDER BY due_at, seq LIMIT :limit
-            ) c ORDER BY c.due_at, c.seq
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "source": source,
-            "purposes": [int(purpose) for purpose in Purpose],
-            "below": below,
-            "limit": limit,
-            "now": now,
-        },
+    purposes = [int(purpose) for purpose in Purpose]
+    rows = await _CLAIM.all(
+        tx, shop_id=shop_id, source=source, purposes=purposes, below=below, limit=limit, now=now
     )
     return [
         Change(
@@ -289,29 +266,52 @@ async def claim(
     ]
 
 
+_CLAIM = Composed(
+    text(
+        """
+        WITH urgent AS (
+          SELECT purpose FROM unnest(CAST(:purposes AS smallint[])) AS purpose CROSS JOIN LATERAL (
+            SELECT due_at FROM changes
+            WHERE shop_id = :shop_id AND source = :source AND priority = purpose ORDER BY due_at LIMIT 1
+          ) first
+          WHERE purpose < :below AND first.due_at <= :now ORDER BY purpose LIMIT 1
+        )
+        SELECT c.* FROM urgent CROSS JOIN LATERAL (
+          SELECT kind, key, seq, origin, priority, attempts, hinted_at, due_at,
+            COALESCE(told_at, CASE WHEN origin = 'webhook' THEN hinted_at END) AS told_at FROM changes
+          WHERE shop_id = :shop_id AND source = :source AND priority = urgent.purpose
+            AND (attempts = 0 OR due_at <= :now)
+          ORDER BY due_at, seq LIMIT :limit
+        ) c ORDER BY c.due_at, c.seq
+        """
+    )
+)
+
+
 async def done(tx: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change]) -> set[int]:
     """Remove *changes* whose `seq` did not move; returns those. Locks in key order, as `mark_changed` does."""
     if not changes:
         return set()
-    rows = await tx.execute(
-        text(
-            """
-            WITH locked AS (
-              SELECT c.kind, c.key, c.seq FROM changes c
-              JOIN unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
-                AS t (kind, key, seq) ON t.kind = c.kind AND t.key = c.key AND t.seq = c.seq
-              WHERE c.shop_id = :shop_id AND c.source = :source
-              ORDER BY c.kind, c.key FOR UPDATE OF c
-            )
-            DELETE FROM changes c USING locked l
-            WHERE c.shop_id = :shop_id AND c.source = :source AND c.kind = l.kind AND c.key = l.key
-              AND c.seq = l.seq
-            RETURNING c.seq
-            """
-        ),
-        _columns(shop_id, source, changes),
+    return {row.seq for row in await _DONE.all(tx, **_columns(shop_id, source, changes))}
+
+
+_DONE = Composed(
+    text(
+        """
+        WITH locked AS (
+          SELECT c.kind, c.key, c.seq FROM changes c
+          JOIN unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
+            AS t (kind, key, seq) ON t.kind = c.kind AND t.key = c.key AND t.seq = c.seq
+          WHERE c.shop_id = :shop_id AND c.source = :source
+          ORDER BY c.kind, c.key FOR UPDATE OF c
+        )
+        DELETE FROM changes c USING locked l
+        WHERE c.shop_id = :shop_id AND c.source = :source AND c.kind = l.kind AND c.key = l.key
+          AND c.seq = l.seq
+        RETURNING c.seq
+        """
     )
-    return {row.seq for row in rows}
+)
 
 
 async def answered(
@@ -391,17 +391,40 @@ async def gather(
     purposes: Collection[Purpose],
     *,
     until: datetime,
-    again: Sequence[Change] = (),
 ) -> None:
-    """Leave what is due for *purposes* together until *until*: all, or what of these changes was marked *again*
-    since they were claimed, and not by a person. No attempt is counted."""
-    theirs = [table.c.shop_id == shop_id, table.c.source == source, table.c.due_at < until]
-    theirs.append(one_of(table.c.priority, [int(purpose) for purpose in purposes]))
-    if again:
-        newest, kinds = max(change.seq for change in again), {change.kind for change in again}
-        theirs += [one_of(table.c.kind, kinds), one_of(table.c.key, [change.key for change in again])]
-        theirs += [table.c.seq > newest, table.c.origin != Origin.SETTINGS]
-    await tx.execute(update(table).where(*theirs).values(due_at=until))
+    """Leave all that is due for *purposes* together until *until*. No attempt is counted."""
+    theirs = (table.c.shop_id == shop_id, table.c.source == source, table.c.due_at < until)
+    purposed = one_of(table.c.priority, [int(purpose) for purpose in purposes])
+    await tx.execute(update(table).where(*theirs, purposed).values(due_at=until))
+
+
+async def gather_again(tx: AsyncConnection, shop_id: ShopId, source: str, read: Sequence[Change]) -> None:
+    """What of *read*, of one purpose, was marked again since it was claimed, and not by a person, is left with the
+    others until the end of the gathering. No attempt is counted."""
+    await _GATHER_AGAIN.run(
+        tx,
+        shop_id=shop_id,
+        source=source,
+        priority=int(read[0].purpose),
+        kinds=sorted({change.kind for change in read}),
+        keys=[change.key for change in read],
+        newest=max(change.seq for change in read),
+    )
+
+
+_PURPOSED = (
+    table.c.shop_id == bindparam("shop_id"),
+    table.c.source == bindparam("source"),
+    table.c.priority == bindparam("priority"),
+)
+_END = gatherings.end_of(table.c.shop_id, table.c.source, table.c.priority)
+_AGAIN = (
+    among(table.c.kind, "kinds"),
+    among(table.c.key, "keys"),
+    table.c.seq > bindparam("newest"),
+    table.c.origin != constant(Origin.SETTINGS),
+)
+_GATHER_AGAIN = Composed(update(table).where(*_PURPOSED, *_AGAIN, table.c.due_at < _END).values(due_at=_END))
 
 
 async def move_pages(
@@ -438,7 +461,7 @@ async def move_pages(
     )
 
 
-def _columns(shop_id: ShopId, source: str, changes: Sequence[Change]) -> dict[str, object]:
+def _columns(shop_id: ShopId, source: str, changes: Sequence[Change]) -> dict[str, Any]:
     return {
         "shop_id": shop_id,
         "source": source,

@@ -7,7 +7,7 @@ announced until its end is due then, together. Web reads the row in the statemen
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,6 +37,14 @@ _FRESH = insert(table)
 _GATHER = Composed(
     _FRESH.on_conflict_do_update(constraint=table.primary_key, set_={"until": _FRESH.excluded.until})
 )
+
+
+def end_of(
+    shop_id: ColumnElement[UUID], source: ColumnElement[str], priority: ColumnElement[int]
+) -> ScalarSelect[datetime]:
+    """The end of the newest gathering to which a row of another table belongs; null if there was none."""
+    theirs = (table.c.shop_id == shop_id, table.c.source == source, table.c.priority == priority)
+    return select(table.c.until).where(*theirs).correlate_except(table).scalar_subquery()
 
 
 def beside(
