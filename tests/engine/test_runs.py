@@ -17,7 +17,7 @@ from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.engine.second_look import lag_of
 from upbridge.insights.flow_states import see
-from upbridge.store import changes
+from upbridge.store.change_queries import claim
 from upbridge.store.changes import Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 
@@ -541,7 +541,7 @@ async def test_a_paused_import_asks_nothing_and_goes_on_where_it_stopped(machine
 async def read_first_page(machine: Engine) -> None:
     """Settle page 1 alone: it says which others there are."""
     async with machine.db.begin() as tx:
-        (change,) = await changes.claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
+        (change,) = await claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
     await machine.service.readers.of(change.kind).read(await machine.shop(), [change])
 
 
@@ -562,7 +562,7 @@ async def test_a_page_that_was_being_read_is_counted_and_the_run_ends_when_resum
     await begin(machine)
 
     async with machine.db.begin() as tx:
-        (change,) = await changes.claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
+        (change,) = await claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
     read = asyncio.Event(), asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:

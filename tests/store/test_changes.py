@@ -14,12 +14,13 @@ from tests.support.postgres import wait_for_lock
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes
+from upbridge.store.change_queries import claim
 from upbridge.store.changes import Change, Kind, Origin
 
 
 async def take(machine: Engine, *, below: int = EVERYTHING, limit: int = 300) -> list[Change]:
     async with machine.db.begin() as tx:
-        return await changes.claim(tx, machine.shop_id, "upgates", below=below, limit=limit, now=machine.watch())
+        return await claim(tx, machine.shop_id, "upgates", below=below, limit=limit, now=machine.watch())
 
 
 async def done(machine: Engine, *batch: Change) -> set[int]:

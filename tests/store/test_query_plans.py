@@ -21,7 +21,7 @@ from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, find_orders
 from upbridge.insights.order_search import Wanted as WantedOrders
 from upbridge.maintenance import retention
-from upbridge.store import changes, document_queries, link_queries, orders, schema, variant_queries
+from upbridge.store import change_queries, changes, document_queries, link_queries, orders, schema, variant_queries
 from upbridge.store.changes import Kind
 from upbridge.store.sku_matching import Keys, rematch
 
@@ -96,7 +96,7 @@ async def due(machine: Engine) -> list[Lane]:
 
 async def take(machine: Engine, limit: int = 100) -> list[changes.Change]:
     async with machine.db.connect() as tx:
-        return await changes.claim(
+        return await change_queries.claim(
             tx, machine.shop_id, "upgates", below=EVERYTHING, limit=limit, now=machine.watch()
         )
 

@@ -147,4 +147,4 @@ async def test_few_connections_do_most_of_the_work_and_keep_what_they_have_prepa
                 answers.append((await tx.execute(asked)).one())
 
     assert len({pid for pid, _ in answers}) == 1
-    assert answers[-1].count == 1
+    assert answers[-1][1] == 1

@@ -32,7 +32,7 @@ from upbridge.engine.readers import Readers
 from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.rate_limits.pace import GATHERED, is_free, not_before
-from upbridge.store import changes
+from upbridge.store import change_queries, changes
 from upbridge.store import lanes as lane_rows
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.connections import ConnectionRow, connections_of
@@ -93,7 +93,7 @@ class Puller:
                 now = self.clock()
                 if passage is None or passage.failed:  # only the worker that has the lane blocks it
                     passage = await lane_rows.passage(tx, lane, now=now)
-                batch = await changes.claim(
+                batch = await change_queries.claim(
                     tx, lane.shop_id, lane.system, below=passage.below, limit=BATCH, now=now
                 )
                 if not batch:

@@ -236,58 +236,6 @@ async def forget(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) 
     await tx.execute(delete(table).where(*theirs))
 
 
-async def claim(
-    tx: AsyncConnection, shop_id: ShopId, source: str, *, below: int, limit: int, now: datetime
-) -> list[Change]:
-    """The most urgent due changes of one shop and source, all of one purpose, at most *limit*: the longest due
-    first.
-
-    Only purposes more urgent than *below*. Rows that are not due yet fill the rest of the batch: a call that is
-    made anyway may as well ask for them. One index has this order and the query looks at each purpose by itself,
-    so Postgres reads no more rows than it returns, even if its estimate of due rows is wrong.
-    """
-    purposes = [int(purpose) for purpose in Purpose]
-    rows = await _CLAIM.all(
-        tx, shop_id=shop_id, source=source, purposes=purposes, below=below, limit=limit, now=now
-    )
-    return [
-        Change(
-            kind=Kind(row.kind),
-            key=row.key,
-            seq=row.seq,
-            origin=Origin(row.origin),
-            purpose=Purpose(row.priority),
-            attempts=row.attempts,
-            hinted_at=row.hinted_at,
-            due=row.due_at <= now,
-            told_at=row.told_at,
-        )
-        for row in rows
-    ]
-
-
-_CLAIM = Composed(
-    text(
-        """
-        WITH urgent AS (
-          SELECT purpose FROM unnest(CAST(:purposes AS smallint[])) AS purpose CROSS JOIN LATERAL (
-            SELECT due_at FROM changes
-            WHERE shop_id = :shop_id AND source = :source AND priority = purpose ORDER BY due_at LIMIT 1
-          ) first
-          WHERE purpose < :below AND first.due_at <= :now ORDER BY purpose LIMIT 1
-        )
-        SELECT c.* FROM urgent CROSS JOIN LATERAL (
-          SELECT kind, key, seq, origin, priority, attempts, hinted_at, due_at,
-            COALESCE(told_at, CASE WHEN origin = 'webhook' THEN hinted_at END) AS told_at FROM changes
-          WHERE shop_id = :shop_id AND source = :source AND priority = urgent.purpose
-            AND (attempts = 0 OR due_at <= :now)
-          ORDER BY due_at, seq LIMIT :limit
-        ) c ORDER BY c.due_at, c.seq
-        """
-    )
-)
-
-
 async def done(tx: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change]) -> set[int]:
     """Remove *changes* whose `seq` did not move; returns those. Locks in key order, as `mark_changed` does."""
     if not changes:
