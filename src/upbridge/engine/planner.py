@@ -25,9 +25,9 @@ from upbridge.engine import catalogue_guard, name_owners
 from upbridge.engine.identity import Identities, identify
 from upbridge.store import documents as outbox
 from upbridge.store import former_variants, order_events, sku_matching, variants, warehouses
-from upbridge.store.link_queries import erased, links_of
+from upbridge.store.link_queries import links_of
 from upbridge.store.links import adopt
-from upbridge.store.orders import ReadOrder, erase_outlines, upsert_orders
+from upbridge.store.orders import ReadOrder, upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_entity, close_resolved, raise_problems
 from upbridge.systems.base import MappingContext, Target, WriteBack
 
@@ -131,7 +131,6 @@ async def plan_documents(
         settled.news.update(plan.changed)
         settled.again.update(plan.unsure)
     if read.kind == "order":
-        await erase_outlines(tx, shop_id, erased(shop_id, read.kind, read.keys))
         steps = [
             order_events.OrderEvent(number, order_events.OrderEventKind.READ) for number in sorted(settled.news)
         ]

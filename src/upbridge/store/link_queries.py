@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -111,11 +112,10 @@ async def delivered_anywhere(tx: AsyncConnection, shop_id: ShopId, kind: str, ke
     return set((await tx.scalars(query)).all())
 
 
-def erased(shop_id: ShopId, kind: str, keys: Collection[str]) -> Select[str]:
-    """Those of *keys* of which a target, connected or not, is to know nothing about a person."""
-    return select(table.c.key).where(
-        table.c.shop_id == shop_id, table.c.kind == kind, table.c.erased_at.is_not(None), one_of(table.c.key, keys)
-    )
+def erased(shop_id: ColumnElement[UUID], kind: str, key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a target, connected or not, is to know nothing about a person of what has *key* in another query."""
+    theirs = (table.c.shop_id == shop_id, table.c.kind == constant(kind), table.c.key == key)
+    return exists().where(*theirs, table.c.erased_at.is_not(None)).correlate_except(table)
 
 
 async def by_hand(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, bytes]:

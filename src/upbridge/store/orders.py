@@ -16,9 +16,11 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    case,
     delete,
     func,
     literal,
+    null,
     select,
     tuple_,
     update,
@@ -28,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop_id import ShopId
+from upbridge.store.link_queries import erased
 from upbridge.store.schema import orders as table
 from upbridge.store.sql import Composed, as_rows, beginning, one_of, rows_of
 
@@ -46,7 +49,7 @@ class ReadOrder:
 async def upsert_orders(
     tx: AsyncConnection, shop_id: ShopId, read: Iterable[ReadOrder], gone: Collection[str], *, now: datetime
 ) -> None:
-    """These orders exist; *gone* do not (any more)."""
+    """These orders exist; *gone* do not (any more). Of one that was erased, no more is kept."""
     if gone:
         await tx.execute(
             delete(table).where(
@@ -78,8 +81,10 @@ class _Row(msgspec.Struct, gc=False):
 def _replacing() -> Insert:
     moment = DateTime(timezone=True)
     c = rows_of("one", "rows", number=Text(), ordered_at=moment, outline=JSONB(), kept_back=JSONB()).c
-    rows = select(bindparam("shop_id", type_=Uuid), bindparam("now", type_=moment), *c)
-    fresh = insert(table).from_select(["shop_id", "read_at", *c.keys()], rows)
+    shop_id = bindparam("shop_id", type_=Uuid)
+    outline = case((erased(shop_id, "order", c.number), null()), else_=c.outline)
+    rows = select(shop_id, bindparam("now", type_=moment), c.number, c.ordered_at, outline, c.kept_back)
+    fresh = insert(table).from_select(["shop_id", "read_at", "number", "ordered_at", "outline", "kept_back"], rows)
     said = {name: fresh.excluded[name] for name in ("ordered_at", "read_at", "outline", "kept_back")}
     return fresh.on_conflict_do_update(index_elements=[table.c.shop_id, table.c.number], set_=said)
 
@@ -87,10 +92,9 @@ def _replacing() -> Insert:
 _REPLACE = Composed(_replacing())
 
 
-async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str] | Select[str]) -> int:
+async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> int:
     """Keep of these orders only that they exist, and when they were made; of how many there was more."""
-    these = table.c.number.in_(numbers) if isinstance(numbers, Select) else one_of(table.c.number, numbers)
-    chosen = table.c.shop_id == shop_id, these, table.c.outline.is_not(None)
+    chosen = table.c.shop_id == shop_id, one_of(table.c.number, numbers), table.c.outline.is_not(None)
     erased = await tx.execute(update(table).where(*chosen).values(outline=None).returning(table.c.number))
     return len(erased.all())
 
