@@ -96,7 +96,7 @@ class LaneWorker:
                     if guard is None:
                         return  # another worker holds the lane; the sweep finds what it leaves
                     if lane.direction is Direction.PULL:
-                        more = await self.puller.pull(lane, monotonic=monotonic)
+                        more = await self.puller.pull(lane, guard, monotonic=monotonic)
                     else:
                         more = await self.pusher.push(lane, guard, monotonic=monotonic)
             except NotFound:

@@ -444,7 +444,7 @@ async def test_the_gravest_of_several_failures_decides(machine: Engine) -> None:
     reader = reading_orders_by(machine, readers.Reader(fail, 1))
     await machine.hint(Kind.ORDER, "A-1", "A-2", "A-3")
 
-    await reader.pull(Lane.pull(machine.shop_id, "upgates"))
+    await machine.pull(by=reader)
 
     assert (await machine.shop()).state is ShopState.SUSPENDED
 
@@ -457,7 +457,7 @@ async def test_an_unforeseen_error_is_raised(machine: Engine) -> None:
     await machine.hint(Kind.ORDER, "A-1")
 
     with pytest.raises(ZeroDivisionError):
-        await reader.pull(Lane.pull(machine.shop_id, "upgates"))
+        await machine.pull(by=reader)
 
 
 # --- during the work ----------------------------------------------------------------------------------------

@@ -257,6 +257,7 @@ async def test_a_kill_in_any_page_repeats_that_and_the_next_at_most(
     monkeypatch.setattr(puller, "BATCH", 1)  # one page after the other
     with each_statement(machine.db, die), pytest.raises(Killed):
         await machine.drain()
+    await machine.db.dispose()  # its sessions go with a process, and the lane with its session
     assert (await run_of(machine)).state is RunState.RUNNING
 
     await machine.drain()

@@ -258,7 +258,9 @@ class Walk:
         async with self.engine.begin() as tx:  # the pause after a silence is over
             await tx.execute(text("DELETE FROM lanes WHERE shop_id = :id"), {"id": shop.id})
         for lane in await lanes.due(self.engine, SYSTEMS, now=now, only=shop.id):
-            await self.service.puller.pull(lane)
+            async with lanes.exclusive(self.engine, lane) as guard:
+                assert guard is not None
+                await self.service.puller.pull(lane, guard)
         self.model.worker_works(now)
 
     async def an_hour_passes(self, _now: datetime) -> None:

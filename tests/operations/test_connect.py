@@ -524,7 +524,7 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
     await uphance(machine)
     server.products = [{"id": 1, "organisation_id": 6, "variations": []}]
 
-    await machine.service.puller.pull(Lane.pull(machine.shop_id, "uphance"))
+    await machine.pull("uphance")
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert str(row.state) == "broken"
@@ -541,14 +541,14 @@ async def test_a_channel_that_is_new_in_uphance_is_known_the_day_after(machine: 
     server = uphance_of(machine)
     await upp(machine)
     await uphance(machine)
-    await machine.service.puller.pull(Lane.pull(machine.shop_id, "uphance"))
+    await machine.pull("uphance")
     await parked(machine)
     server.channels = [*server.channels, {"channel_ID": 4, "channel_name": "Web SK", "currency": "EUR"}]
 
     for expected in (1, 2):
         await machine.run("DELETE FROM changes")
         await machine.hint(Kind.CATALOGUE, "catalogue", source="uphance")
-        await machine.service.puller.pull(Lane.pull(machine.shop_id, "uphance"))
+        await machine.pull("uphance")
         row = (await machine.service.connections.of(machine.shop_id))["uphance"]
         assert len(row.facts["channels"]) == expected
         machine.watch.move(days=1)

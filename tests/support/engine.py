@@ -20,7 +20,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.engine.planner import ReadBatch, plan_documents
-from upbridge.engine.puller import A_FEW
+from upbridge.engine.puller import A_FEW, Puller
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store import changes, schema
@@ -88,9 +88,12 @@ class Engine:
     async def change_keys(self) -> list[tuple[str, str]]:
         return [(row["kind"], row["key"]) for row in await self.changes()]
 
-    async def pull(self, source: str = "upgates", **how: Any) -> bool:
-        """One slice of reading."""
-        return await self.service.puller.pull(Lane.pull(self.shop_id, source), **how)
+    async def pull(self, source: str = "upgates", by: Puller | None = None, **how: Any) -> bool:
+        """One slice of reading: by our own puller, or *by* another one."""
+        lane = Lane.pull(self.shop_id, source)
+        async with lanes.exclusive(self.db, lane) as guard:
+            assert guard is not None
+            return await (by or self.service.puller).pull(lane, guard, **how)
 
     async def push(self, system: str = "upp", **how: Any) -> bool:
         """One slice of sending."""

@@ -38,7 +38,6 @@ from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.gatherings import gather_until, gathered_until
 from upbridge.store.problems import NewProblem, Stage, raise_problems
-from upbridge.store.session import reading
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.systems.http.batching import in_halves
@@ -75,48 +74,51 @@ class Puller:
     logins: Logins
     coalesce_seconds: float
 
-    async def pull(self, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> bool:
+    async def pull(
+        self, lane: Lane, guard: AsyncConnection, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> bool:
         """Work one slice of *lane*; returns whether something is left that could be done now.
 
-        *monotonic* tells how long it took, in seconds.
+        *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in
+        seconds.
         """
         if lane.system != self.systems.platform.name:
-            return await self._pull(lane, Slice(), monotonic)
+            return await self._pull(lane, guard, Slice(), monotonic)
         async with self.read_ahead.slice(lane.shop_id) as ahead:
-            return await self._pull(lane, ahead, monotonic)
+            return await self._pull(lane, guard, ahead, monotonic)
 
-    async def _pull(self, lane: Lane, ahead: Slice, monotonic: Callable[[], float]) -> bool:
+    async def _pull(
+        self, lane: Lane, guard: AsyncConnection, ahead: Slice, monotonic: Callable[[], float]
+    ) -> bool:
         deadline, passage = monotonic() + SLICE_SECONDS, None
         while (in_time := ahead.more and monotonic() < deadline) or ahead.holds:
             ahead.more = in_time  # later only what was asked for already has its turn
-            async with reading(self.engine) as tx:
-                now = self.clock()
-                if passage is None or passage.failed:  # only the worker that has the lane blocks it
-                    passage = await lane_rows.passage(tx, lane, now=now)
-                batch = await change_queries.claim(
-                    tx, lane.shop_id, lane.system, below=passage.below, limit=BATCH, now=now
-                )
-                if not batch:
-                    return False
-                shop = await self.shops.read(tx, lane.shop_id)
-                rows = await connections_of(tx, shop.id)
+            now = self.clock()
+            if passage is None or passage.failed:  # only the worker that has the lane blocks it
+                passage = await lane_rows.passage(guard, lane, now=now)
+            batch = await change_queries.claim(
+                guard, lane.shop_id, lane.system, below=passage.below, limit=BATCH, now=now
+            )
+            if not batch:
+                return False
+            shop = await self.shops.read(guard, lane.shop_id)
+            rows = await connections_of(guard, shop.id)
             batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
             if not batch:
                 return False
             batch = [change for change in batch if change.kind in _NAMING] or batch
             if not in_time and all(change.kind is not Kind.PRODUCTS_PAGE for change in batch):
                 return True
-            if await self._gathers(lane, shop, batch):
+            if await self._gathers(guard, lane, shop, batch):
                 continue
             targets = self.connected.known(rows)
             if not await self._work(lane, shop, batch, targets, failed=passage.failed):
                 return False
             if read := [change for change in batch if change.announced]:
-                async with reading(self.engine) as tx:
-                    await changes.gather_again(tx, shop.id, lane.system, read)
+                await changes.gather_again(guard, shop.id, lane.system, read)
         return True
 
-    async def _gathers(self, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+    async def _gathers(self, guard: AsyncConnection, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
         """Whether *batch* waits, to share its calls with what comes next; if it does not, the next ones are
         gathered.
 
@@ -128,7 +130,7 @@ class Puller:
         announced = [change.hinted_at for change in batch if change.announced]
         state = None
         if lane.system == self.systems.platform.name and purpose in GATHERED:
-            state = await self.ledger.state(shop.id)
+            state = await self.ledger.state(guard, shop.id)
             until = not_before(state, now)
             if until > now:
                 await _gather(self.engine, lane, shop, GATHERED, until)
@@ -136,14 +138,13 @@ class Puller:
         if not announced:
             return False
         together = timedelta(seconds=self.coalesce_seconds)
-        async with reading(self.engine) as tx:  # this worker has the lane: nobody else writes it meanwhile
-            before = await gathered_until(tx, shop.id, lane.system, purpose)
-            first = before is None or before < min(announced)
-            alone = len(announced) <= A_FEW and (state is None or is_free(state, now))
-            until = min(announced) + together
-            if not first or alone or until <= now:
-                await gather_until(tx, shop.id, lane.system, purpose, now + together)
-                return False
+        before = await gathered_until(guard, shop.id, lane.system, purpose)
+        first = before is None or before < min(announced)
+        alone = len(announced) <= A_FEW and (state is None or is_free(state, now))
+        until = min(announced) + together
+        if not first or alone or until <= now:
+            await gather_until(guard, shop.id, lane.system, purpose, now + together)
+            return False
         await _gather(self.engine, lane, shop, [purpose], until)
         return True
 

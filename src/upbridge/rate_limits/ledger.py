@@ -197,9 +197,9 @@ class Ledger:
         except NotReady as error:  # the lease expires by itself
             log.warning("slot_not_released", shop_id=str(shop_id), error=str(error))
 
-    async def state(self, shop_id: ShopId) -> State:
-        """What the shop's budget holds now."""
-        async with self._answering(), reading(self._engine) as tx:
+    async def state(self, tx: AsyncConnection, shop_id: ShopId) -> State:
+        """What the shop's budget held when it was last written; `State.at` says what it holds now."""
+        async with self._answering():
             row = await store.find_budget(tx, shop_id)
         return State.fresh(None, self._clock()) if row is None else rows.state_of(row)
 

@@ -115,7 +115,7 @@ class ConnectedShop:
         async with lanes.exclusive(self.service.engine, lane) as guard:
             assert guard is not None
             await (
-                self.service.puller.pull(lane)
+                self.service.puller.pull(lane, guard)
                 if lane.direction == "pull"
                 else self.service.pusher.push(lane, guard)
             )
