@@ -68,14 +68,14 @@ async def queued(
     tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Queued]:
     """The documents that belong to *parents*, locked until the transaction ends, by kind and key."""
-    rows = await tx.execute(_QUEUED, {"shop": shop_id, "to": target, "parents": list(parents)})
+    rows = await _QUEUED.all(tx, shop=shop_id, to=target, parents=list(parents))
     return {(row.kind, row.key): Queued(*row) for row in rows}
 
 
 _COLUMNS = (table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state, table.c.reason)
 _HERE = (table.c.shop_id == bindparam("shop"), table.c.target == bindparam("to"))
-_QUEUED = select(*_COLUMNS).where(*_HERE, among(table.c.parent, "parents"), table.c.state != UNWANTED)
-_QUEUED = _QUEUED.order_by(table.c.kind, table.c.key).with_for_update()
+_OF_PARENTS = select(*_COLUMNS).where(*_HERE, among(table.c.parent, "parents"), table.c.state != UNWANTED)
+_QUEUED = Composed(_OF_PARENTS.order_by(table.c.kind, table.c.key).with_for_update())
 
 
 async def put(
