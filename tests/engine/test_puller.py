@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests.support.engine import Engine, MakeEngine
 from tests.support.simulated import FACTS, Target, accept, answering, mirror
+from tests.support.statements import each_statement
 from tests.support.upgates import raw_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Unmappable
@@ -51,6 +52,30 @@ async def test_many_hints_share_a_call(machine: Engine) -> None:
 
     assert len(machine.upgates.asked("/products")) == 3
     assert len(await machine.documents()) == 250
+
+
+async def test_many_orders_cost_no_more_statements_than_one_and_roll_nothing_back(machine: Engine) -> None:
+    """The driver forgets what it has prepared on a connection where something is rolled back."""
+    await machine.connect("uphance")
+    machine.upgates.order("A-0")
+    await machine.hint(Kind.ORDER, "A-0")
+    await machine.pull()  # the first call of a shop is a case of its own
+    undone: list[object] = []
+    event.listen(machine.db.sync_engine, "rollback", undone.append)
+    asked: list[list[str]] = []
+
+    for numbers in (["B-1"], [f"C-{number}" for number in range(90)]):
+        for number in numbers:
+            machine.upgates.order(number)
+        machine.watch.move(minutes=1)
+        await machine.hint(Kind.ORDER, *numbers)
+        asked.append([])
+        with each_statement(machine.db, asked[-1].append):
+            await machine.pull()
+        assert {*numbers} <= {*await machine.documents()}
+
+    assert len(asked[0]) == len(asked[1]) <= 39
+    assert undone == []
 
 
 async def test_orders_go_before_products(machine: Engine) -> None:
