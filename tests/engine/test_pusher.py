@@ -1,6 +1,7 @@
 """Sending: each outcome is settled before the next call, and a crash resends only what was not."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -60,6 +61,31 @@ async def test_a_slice_that_sends_all_there_is_reads_its_shop_once(machine: Engi
 
     assert await machine.documents() == {}
     assert sum("FROM shops" in " ".join(one.split()) for one in asked) == 1
+
+
+async def test_a_delivery_is_written_down_in_one_trip_of_the_session_that_holds_the_lane(machine: Engine) -> None:
+    async def statements(*numbers: int) -> list[str]:
+        await fill(machine, *numbers)
+        asked: list[str] = []
+        with each_statement(machine.db, asked.append):
+            await machine.push()
+        assert await machine.documents() == {}
+        return [" ".join(one.split())[:28] for one in asked]
+
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77"))
+    first = await statements(1)
+
+    second = await statements(2, 3)
+
+    assert second[-1] == first[-1]  # the lane is let go
+    more = Counter(second) - Counter(first)
+    assert sorted(more.elements()) == [
+        "BEGIN",
+        "COMMIT",
+        "DELETE FROM problems WHERE p",
+        "INSERT INTO links (shop_id, ",
+        "WITH settled AS ( SELECT * F",
+    ]
 
 
 # --- outcomes -----------------------------------------------------------------------------------------------
@@ -562,6 +588,26 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
                 assert successor is not None
             await links.save(Link("order", "A-2", state=LinkState.SENDING))
     assert [*await machine.links()] == ["A-1"]
+
+
+async def test_who_lost_the_guard_settles_nothing(machine: Engine) -> None:
+    await fill(machine, 1)
+
+    async def script(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        await machine.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND pid <> pg_backend_pid()"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        yield [(one, delivered(one)) for one in documents]
+
+    machine.target.script = script
+
+    with pytest.raises(DBAPIError):
+        await machine.push()
+
+    assert await machine.links() == {}
+    assert await keys(machine, "waiting") == ["v-1"]
 
 
 async def test_an_attempt_is_kept_with_its_link(machine: Engine) -> None:

@@ -51,10 +51,11 @@ class FakeVault:
 
 @dataclass
 class FakeLinks:
-    """Links in memory; `history` has every state that was saved."""
+    """Links in memory; `history` has every state that was saved, `saves` what was saved together."""
 
     rows: dict[tuple[str, str], Link] = field(default_factory=dict)
     history: list[tuple[str, str]] = field(default_factory=list)
+    saves: list[list[tuple[str, str]]] = field(default_factory=list)
     told: dict[str, int] = field(default_factory=dict)
     linked: dict[str, int] = field(default_factory=dict)
     put_back: datetime | None = None
@@ -69,9 +70,11 @@ class FakeLinks:
     async def is_wanted(self, document: Document) -> bool:
         return document.key not in self.unwanted
 
-    async def save(self, link: Link) -> None:
-        self.rows[link.kind, link.key] = link
-        self.history.append((link.kind, link.state))
+    async def save(self, *links: Link) -> None:
+        self.saves.append([(link.kind, link.state) for link in links])
+        self.history += self.saves[-1]
+        for link in links:
+            self.rows[link.kind, link.key] = link
 
     async def high_water(self, kind: str) -> int | None:
         found = [link for (row_kind, _), link in self.rows.items() if row_kind == kind]

@@ -31,7 +31,7 @@ from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 from upbridge.store.session import reading
 from upbridge.store.shops import Shops
-from upbridge.store.sql import in_one_trip
+from upbridge.store.sql import in_one_commit, in_one_trip
 from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ class Pusher:
             try:
                 async with aclosing(sending):
                     async for outcomes in sending:
-                        await self._settle(lane, outcomes)
+                        await self._settle(guard, lane, outcomes)
                         if monotonic() >= deadline:
                             break  # others wait too; what was not sent waits again
             except (LoginRefused, Throttled, Unreachable) as error:
@@ -141,50 +141,80 @@ class Pusher:
         else:
             log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
 
-    async def _settle(self, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
+    async def _settle(
+        self, guard: AsyncConnection, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]
+    ) -> None:
         """Write down what came of each document, in one transaction."""
-        delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
-        gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
-        now = self.clock()
-        async with self.engine.begin() as tx:
-            async with in_one_trip(tx):
-                await record_delivered(tx, lane.shop_id, lane.system, delivered, now=now)
-                await outbox.remove(tx, lane.shop_id, lane.system, gone)
-                await order_events.record_events(
-                    tx,
-                    lane.shop_id,
-                    [
-                        order_events.delivered(document, lane.system, outcome.remote_id)
-                        for document, outcome in delivered
-                        if document.kind in order_events.KINDS
-                    ],
-                    now=now,
-                )
-                await _close(tx, lane, gone)
-            remarks = [
+        now, came = self.clock(), _Came.of(outcomes)
+        follow = [*self.systems.after_delivery(lane.system, {document.kind for document, _ in came.delivered})]
+        if came.left or came.remarks or follow:
+            async with self.engine.begin() as tx:
+                async with in_one_trip(tx):
+                    await _note_gone(tx, lane, came, now=now)
+                remarked = [_problem(lane, document, remark, Stage.REMARK) for document, remark in came.remarks]
+                await raise_problems(tx, lane.shop_id, remarked, now=now)
+                for follows in follow:
+                    await follows(tx, lane.shop_id, came.delivered, now=now)
+                for document, left in came.left:
+                    await _keep(tx, lane, document, left, now=now)
+        else:
+            async with in_one_commit(guard):
+                await _note_gone(guard, lane, came, now=now)
+        for document, outcome in outcomes:
+            if isinstance(outcome, Dropped):
+                log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=outcome.reason)
+        _report(lane, outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came of documents: those that a target has now, those that leave the outbox, those that stay in it, and
+    what a person should look at."""
+
+    delivered: Sequence[tuple[Document, Delivered]]
+    gone: Sequence[Document]
+    left: Sequence[tuple[Document, Parked | Retry]]
+    remarks: Sequence[tuple[Document, Issue]]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[tuple[Document, Outcome]]) -> "_Came":
+        return cls(
+            [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)],
+            [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)],
+            [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Parked | Retry)],
+            [
                 (document, outcome.remark)
                 for document, outcome in outcomes
                 if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
-            ]
-            await raise_problems(
-                tx, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
-            )
-            for follows in self.systems.after_delivery(lane.system):
-                await follows(tx, lane.shop_id, delivered, now=now)
-            for document, outcome in outcomes:
-                match outcome:
-                    case Parked(issue, found):
-                        if found is not None:
-                            await save_link(tx, lane.shop_id, lane.system, found, now=now)
-                        await _park(tx, lane, document, issue, now=now)
-                    case Retry(reason, until):
-                        moment = until or now + pause_after(document.attempts + 1)
-                        await _later(tx, lane, document, reason=reason, until=moment, now=now)
-                    case Dropped(reason):
-                        log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
-                    case Delivered():
-                        pass
-        _report(lane, outcomes)
+            ],
+        )
+
+
+async def _note_gone(tx: AsyncConnection, lane: Lane, came: _Came, *, now: datetime) -> None:
+    """What was delivered, and all that leaves the outbox; asks nothing, so that it can be sent in one trip."""
+    await record_delivered(tx, lane.shop_id, lane.system, came.delivered, now=now)
+    await outbox.remove(tx, lane.shop_id, lane.system, came.gone)
+    events = [
+        order_events.delivered(document, lane.system, outcome.remote_id)
+        for document, outcome in came.delivered
+        if document.kind in order_events.KINDS
+    ]
+    await order_events.record_events(tx, lane.shop_id, events, now=now)
+    await _close(tx, lane, came.gone)
+
+
+async def _keep(
+    tx: AsyncConnection, lane: Lane, document: Document, outcome: Parked | Retry, *, now: datetime
+) -> None:
+    """What was not delivered stays in the outbox."""
+    match outcome:
+        case Parked(issue, found):
+            if found is not None:
+                await save_link(tx, lane.shop_id, lane.system, found, now=now)
+            await _park(tx, lane, document, issue, now=now)
+        case Retry(reason, until):
+            moment = until or now + pause_after(document.attempts + 1)
+            await _later(tx, lane, document, reason=reason, until=moment, now=now)
 
 
 def _goes_on(sent: Sequence[Document]) -> bool:

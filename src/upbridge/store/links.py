@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.link_queries import NUMERIC, at, link_of
 from upbridge.store.schema import links as table
-from upbridge.store.sql import Composed, as_rows, one_of, rows_of
+from upbridge.store.sql import Composed, as_rows, in_one_commit, one_of, rows_of
 
 
 async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, desired: Sequence[DesiredDocument]) -> None:
@@ -384,9 +385,11 @@ class StoredLinks:
         row = await _GET.first(self._guard, shop_id=self._shop_id, target=self._target, kind=kind, key=key)
         return None if row is None else link_of(row)
 
-    async def save(self, link: Link) -> None:
-        """Insert or replace the link; committed when this returns."""
-        await save_link(self._guard, self._shop_id, self._target, link, now=self._clock())
+    async def save(self, *links: Link) -> None:
+        """Insert or replace the links, all or none; committed when this returns."""
+        async with in_one_commit(self._guard) if len(links) > 1 else nullcontext():
+            for link in links:
+                await save_link(self._guard, self._shop_id, self._target, link, now=self._clock())
 
     async def high_water(self, kind: str) -> int | None:
         """The highest id at the target that is known among links of *kind*, or that `reached` recorded."""

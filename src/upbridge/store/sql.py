@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 from psycopg import AsyncCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
@@ -125,6 +126,26 @@ async def in_one_trip(tx: AsyncConnection) -> AsyncIterator[None]:
             yield
     except psycopg.Error as error:
         raise await _as_sqlalchemy(tx, error) from error
+
+
+@asynccontextmanager
+async def in_one_commit(session: AsyncConnection) -> AsyncIterator[None]:
+    """The same as a transaction of its own, sent with its beginning and its end, where each statement of *session*
+    commits by itself otherwise. If the block raises, nothing of it stays."""
+    driver = driver_of(session)
+    try:
+        async with driver.pipeline():
+            await driver.cursor().execute(b"BEGIN", prepare=True)
+            yield
+            await driver.cursor().execute(b"COMMIT", prepare=True)
+    except psycopg.Error as error:
+        raise await _as_sqlalchemy(session, error) from error
+    finally:
+        if driver.info.transaction_status in _OPEN:
+            await driver.rollback()
+
+
+_OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 
 async def _as_sqlalchemy(tx: AsyncConnection, error: psycopg.Error) -> DBAPIError:

@@ -114,7 +114,8 @@ class Links(Protocol):
 
     async def get(self, kind: str, key: str) -> Link | None: ...
 
-    async def save(self, link: Link) -> None: ...
+    async def save(self, *links: Link) -> None:
+        """Insert or replace *links*, all or none."""
 
     async def is_wanted(self, document: Document) -> bool:
         """Whether *document* is still what is to be sent now; one that is not is passed over, and comes again."""
@@ -331,7 +332,8 @@ class System:
     source: Source | None = None
     write_back: WriteBack | None = None
     connect: Connect | None = None
-    after_delivery: AfterDelivery | None = None
+    after_delivery: Mapping[str, AfterDelivery] = field(default_factory=dict)
+    """What follows when it has taken a document, by the document's kind."""
     trial: Callable[[Connected, Alone], Trial] | None = None
     """What can be tried with a connection, to see what its maker leaves open."""
     costs: CostUpload | None = None
@@ -426,12 +428,11 @@ class Systems:
         """Where a flow ends."""
         return self.platform.name if flow.back else system.name
 
-    def after_delivery(self, name: str) -> Iterator[AfterDelivery]:
-        """What follows from documents that the system *name* has taken."""
+    def after_delivery(self, name: str, kinds: Collection[str]) -> Iterator[AfterDelivery]:
+        """What follows from documents of *kinds* that the system *name* has taken."""
         system = self._named[name]
-        if system.after_delivery is not None:
-            yield system.after_delivery
-        if system is self.platform:
+        yield from (follows for kind, follows in system.after_delivery.items() if kind in kinds)
+        if kinds and system is self.platform:
             yield from (write_back.written for write_back in self.write_backs.values())
 
     def agreed_once(self, key: str) -> bool:

@@ -69,9 +69,9 @@ class ShakyLinks(FakeLinks):
 
     chaos: Chaos
 
-    async def save(self, link: Link) -> None:
+    async def save(self, *links: Link) -> None:
         self.chaos.may_kill()
-        await super().save(link)
+        await super().save(*links)
         self.chaos.may_kill()
 
 

@@ -270,6 +270,27 @@ class TestSending:
         assert isinstance((await world.push(document))[0], Dropped)
         assert world.uphance.calls == LOOK
 
+    async def test_a_customer_that_was_made_is_noted_with_the_attempt_at_its_order(self, world: World) -> None:
+        await world.deliver(make_order(order_number="1"), make_order(order_number="2"))
+
+        assert world.links.saves == [
+            [("customer", "sending")],
+            [("customer", "delivered"), ("order", "sending")],
+            [("order", "sending")],
+        ]
+
+    async def test_a_customer_is_known_although_its_order_is_refused(self, world: World) -> None:
+        world.uphance.before = lambda request: (
+            httpx.Response(422, json={"error": "no"})
+            if request.url.path == "/sales_orders" and request.method == "POST"
+            else None
+        )
+
+        await world.deliver_one(make_order())
+
+        assert world.links.history[-1] == ("order", "unsent")
+        assert [link.state for (kind, _), link in world.links.rows.items() if kind == "customer"] == ["delivered"]
+
 
 class TestTax:
     @pytest.mark.situation("tax")

@@ -9,7 +9,7 @@ That an attempt was made can have been forgotten, with a database that was resto
 of a slice, what is ours among the newest there is linked (`adoption`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -90,9 +90,11 @@ class IdempotentCreator:
         *,
         mark: str,
         trace: Mapping[str, Any],
+        known: Sequence[Link] = (),
     ) -> Created | InDoubt:
         """POST *body*, after `look` has found nothing. *link* carries kind, key and parent; *mark* (what the
-        content is) and *trace* (no personal data) are remembered with the attempt.
+        content is) and *trace* (no personal data) are remembered with the attempt, and so are other links that
+        are *known* by now.
 
         Raises `Rejected` if it was refused and `NotSent` or `Throttled` if it was not even taken: then there is
         no doubt. Otherwise an answer that leaves it open is looked into at once. An order or customer that is
@@ -109,12 +111,12 @@ class IdempotentCreator:
             return None if row is None or whole(row.get("id")) is None else self._created(resource, row, attempt)
 
         try:
-            return await self._once(resource, link, reference, attempt).create(attempt, post)
+            return await self._once(resource, link, reference, attempt, known).create(attempt, post)
         except RowUnread as unread:
             return InDoubt(str(unread))
 
     def _once(
-        self, resource: ResourceType, link: Link, reference: str, attempt: Attempt
+        self, resource: ResourceType, link: Link, reference: str, attempt: Attempt, known: Sequence[Link] = ()
     ) -> IdempotentCreate[Created]:
         newer_than = attempt.newer_than or 0
 
@@ -124,7 +126,8 @@ class IdempotentCreator:
 
         async def save(under_way: Attempt | None) -> None:
             state = UNSENT if under_way is None else SENDING
-            await self.links.save(Link(link.kind, link.key, link.parent, state=state, attempt=under_way))
+            tried = Link(link.kind, link.key, link.parent, state=state, attempt=under_way)
+            await self.links.save(*(known if under_way else ()), tried)
 
         return IdempotentCreate(find, save, self.clock)
 

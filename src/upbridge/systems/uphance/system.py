@@ -9,7 +9,7 @@ from upbridge.systems.uphance.new_names import new_names
 from upbridge.systems.uphance.order_fingerprint import without_person
 from upbridge.systems.uphance.probe import Trial
 from upbridge.systems.uphance.product_push import products_made
-from upbridge.systems.uphance.resource_types import CUSTOMERS
+from upbridge.systems.uphance.resource_types import CUSTOMERS, PRODUCTS
 from upbridge.systems.uphance.settings import SETTINGS
 from upbridge.systems.uphance.source import SOURCE
 from upbridge.systems.uphance.target import UphanceTarget
@@ -34,7 +34,7 @@ UPHANCE = System(
         Flow(kind="shipment", setting="shipments.write", back=True),
     ),
     write_back=UphanceWriteBack(),
-    after_delivery=products_made,
+    after_delivery={PRODUCTS.kind: products_made},
     account_name=account_name,
     steps=(
         SetupStep(name="mapped", page="rules#uphance.channels", done=is_mapped, missing=markets_without_channel),

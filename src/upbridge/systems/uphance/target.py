@@ -69,10 +69,12 @@ _LOOKS = 9
 
 @dataclass(frozen=True, slots=True)
 class _Company:
-    """Uphance's customer, and whether its record has this order's addresses."""
+    """Uphance's customer, and whether its record has this order's addresses; *news* is its link if it was made
+    only now."""
 
     id: int
     addressed: bool
+    news: Sequence[Link] = ()
 
 
 class UphanceTarget:
@@ -343,7 +345,7 @@ class _Work:
         body = sales_order_body(sales_order, company_id=company.id, idempotency_key=key)
         link = Link(ORDERS.kind, document.key, document.parent)
         created = await self.creator.create(
-            ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order)
+            ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order), known=company.news
         )
         return self._doubt(document, created) if isinstance(created, InDoubt) else _delivered(created)
 
@@ -372,16 +374,11 @@ class _Work:
             )
         if isinstance(former, InDoubt):
             return former
-        await self.links.save(
-            Link(
-                CUSTOMERS.kind,
-                key,
-                remote_id=str(former.id),
-                state=DELIVERED,
-                hash=bytes.fromhex(former.mark),
-            )
+        made = Link(
+            CUSTOMERS.kind, key, remote_id=str(former.id), state=DELIVERED, hash=bytes.fromhex(former.mark)
         )
-        return _Company(former.id, addressed=former.mark == addresses)
+        # Saved with the order's attempt: until then its own attempt is found again.
+        return _Company(former.id, addressed=former.mark == addresses, news=(made,))
 
     @staticmethod
     def _doubt(document: Document, doubt: InDoubt | Doubt) -> Outcome:
