@@ -21,7 +21,7 @@ from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch
 from upbridge.store import documents as outbox
 from upbridge.store.document_queries import is_wanted
-from upbridge.store.links import record_delivered, save_link
+from upbridge.store.links import record_delivered, save_links
 
 
 def coat(stock: int = 12, **overrides: Any) -> Product:
@@ -606,7 +606,7 @@ async def save(machine: Engine, **values: Any) -> None:
     order = make_order()
     link = Link(**{"kind": "order", "key": order.key, "parent": order.key, "remote_id": "99", **values})
     async with machine.db.begin() as tx:
-        await save_link(tx, machine.shop_id, "upp", link, now=machine.watch())
+        await save_links(tx, machine.shop_id, "upp", [link], now=machine.watch())
 
 
 async def test_what_is_there_already_is_taken_for_delivered(machine: Engine) -> None:

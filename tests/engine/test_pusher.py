@@ -627,6 +627,37 @@ async def test_an_attempt_is_kept_with_its_link(machine: Engine) -> None:
     assert (ended.attempt, ended.metadata) == (None, {"kept": 1})
 
 
+async def test_links_that_are_saved_together_are_one_statement_and_come_back_as_they_were(machine: Engine) -> None:
+    whole = Link(
+        "order",
+        "A-1",
+        "A-1",
+        remote_id="41",
+        state=LinkState.DELIVERED,
+        hash=b"\x00\xff",
+        sent=b"{}",
+        created_keys=("v-1", 7),
+        remote_status="draft",
+        remote_updated_at=machine.watch(),
+        closed=True,
+        metadata={"order_number": "Š1"},
+    )
+    under_way = Link(
+        "order", "A-2", state=LinkState.SENDING, attempt=Attempt(machine.watch(), None, "ab", {"a": [1]})
+    )
+    asked: list[str] = []
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
+        assert guard is not None
+        links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
+
+        with each_statement(machine.db, asked.append):
+            await links.save(under_way, whole)
+
+        kept = [await links.get("order", key) for key in ("A-1", "A-2")]
+    assert kept == [whole, under_way]
+    assert len(asked) == 1
+
+
 async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) -> None:
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None

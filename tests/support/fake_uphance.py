@@ -109,6 +109,7 @@ class FakeMemory:
     keys: Sequence[str] = ("shop",)
     again: list[str] = field(default_factory=list)
     kept: dict[str, Sequence[Unread]] = field(default_factory=dict)
+    asked_for_keys: int = 0
 
     async def unread(self, resource: ResourceType) -> Sequence[Unread]:
         return self.kept.get(resource.kind, ())
@@ -117,6 +118,7 @@ class FakeMemory:
         self.kept[resource.kind] = rows
 
     async def shop_keys(self) -> Sequence[str]:
+        self.asked_for_keys += 1
         return self.keys
 
     async def read_again(self, numbers: Sequence[str]) -> None:

@@ -130,11 +130,15 @@ class MemoryVault:
         self._secret = {"client_id": "ours", "client_secret": "s3cr3t-of-ours"} if secret is None else secret
         self.kept: Mapping[str, Any] | None = None
         self.renew_at: datetime | None = None
+        self.looks = 0
+        """How often it was opened."""
 
     async def secret(self) -> Mapping[str, str]:
+        self.looks += 1
         return self._secret
 
     async def tokens(self) -> Mapping[str, Any] | None:
+        self.looks += 1
         return self.kept
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:

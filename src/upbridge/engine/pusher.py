@@ -27,7 +27,7 @@ from upbridge.store import document_queries, order_events, runs
 from upbridge.store import documents as outbox
 from upbridge.store import lanes as lane_rows
 from upbridge.store.connections import connections_of
-from upbridge.store.links import StoredLinks, record_delivered, save_link
+from upbridge.store.links import StoredLinks, record_delivered, save_links
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 from upbridge.store.session import reading
 from upbridge.store.shops import Shops
@@ -210,7 +210,7 @@ async def _keep(
     match outcome:
         case Parked(issue, found):
             if found is not None:
-                await save_link(tx, lane.shop_id, lane.system, found, now=now)
+                await save_links(tx, lane.shop_id, lane.system, [found], now=now)
             await _park(tx, lane, document, issue, now=now)
         case Retry(reason, until):
             moment = until or now + pause_after(document.attempts + 1)

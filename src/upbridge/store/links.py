@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     DateTime,
     Text,
     Uuid,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.types import TypeEngine
 
 from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
@@ -32,7 +34,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.link_queries import NUMERIC, at, link_of
 from upbridge.store.schema import links as table
-from upbridge.store.sql import Composed, as_rows, in_one_commit, one_of, rows_of
+from upbridge.store.sql import Composed, as_rows, one_of, rows_of
 
 
 async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, desired: Sequence[DesiredDocument]) -> None:
@@ -85,19 +87,25 @@ class _Arriving(msgspec.Struct, gc=False):
     metadata: Mapping[str, Any]
 
 
-def _arriving() -> Insert:
-    """Many links in one statement."""
+def _told_of(one: Link) -> tuple[Any, ...]:
+    what = (one.kind, one.key, one.parent, one.state, one.hash)
+    return (*what, one.remote_id, one.sent, one.created_keys, one.remote_status, one.metadata)
+
+
+def _arriving(**more: tuple[str, TypeEngine[Any]]) -> Insert:
+    """Many links in one statement. *more*: further columns, each with its name in a row and its type."""
     texts = {name: Text() for name in ("kind", "key", "parent", "state", "hash", "remote_id", "sent", "status")}
-    c = rows_of("one", "rows", **texts, created=JSONB(), metadata=JSONB()).c
+    c = rows_of("one", "rows", **texts, created=JSONB(), metadata=JSONB(), **dict(more.values())).c
     rows = select(
         bindparam("shop_id", type_=Uuid),
         bindparam("target", type_=Text),
         *(c.kind, c.key, c.parent, c.state, func.decode(c.hash, "base64"), c.remote_id),
         *(func.decode(c.sent, "base64"), c.created, c.status, c.metadata),
         bindparam("now", type_=DateTime(timezone=True)),
+        *(c[name] for name, _ in more.values()),
     )
     names = ["shop_id", "target", "kind", "key", "parent", "state", "hash", "remote_id", "sent"]
-    names += ["created_keys", "remote_status", "metadata", "updated_at"]
+    names += ["created_keys", "remote_status", "metadata", "updated_at", *more]
     return insert(table).from_select(names, rows)
 
 
@@ -123,35 +131,41 @@ _NO_ATTEMPT: Mapping[str, None] = {
 _RECORD = Composed(_recording())
 
 
-async def save_link(tx: AsyncConnection, shop_id: ShopId, target: str, link: Link, *, now: datetime) -> None:
-    """Insert or replace a link, in the caller's transaction."""
-    attempt = link.attempt
-    values: dict[str, Any] = {
-        "parent": link.parent,
-        "remote_id": link.remote_id,
-        "state": link.state,
-        "hash": link.hash,
-        "sent": link.sent,
-        "created_keys": list(link.created_keys),
-        "remote_status": link.remote_status,
-        "remote_updated_at": link.remote_updated_at,
-        "closed": link.closed,
-        "metadata": dict(link.metadata),
-        "updated_at": now,
-        **_NO_ATTEMPT,
-    }
-    if attempt is not None:
-        values |= {
-            "attempted_at": attempt.started_at,
-            "attempt_newer_than": attempt.newer_than,
-            "attempt_mark": attempt.mark,
-            "attempt_trace": dict(attempt.trace),
-        }
-    await _SAVE.run(tx, shop_id=shop_id, target=target, kind=link.kind, key=link.key, **values)
+async def save_links(
+    tx: AsyncConnection, shop_id: ShopId, target: str, links: Iterable[Link], *, now: datetime
+) -> None:
+    """Insert or replace links, in the caller's transaction."""
+    rows = [_saved(one) for one in sorted(links, key=lambda one: (one.kind, one.key))]
+    await _SAVE.run(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))
+
+
+class _Saved(_Arriving, gc=False, kw_only=True):
+    changed_at: datetime | None
+    closed: bool
+    started_at: datetime | None = None
+    newer_than: int | None = None
+    mark: str | None = None
+    trace: Mapping[str, Any] | None = None
+
+
+def _saved(one: Link) -> _Saved:
+    row = _Saved(*_told_of(one), changed_at=one.remote_updated_at, closed=one.closed)
+    if (attempt := one.attempt) is not None:
+        row.started_at, row.newer_than = attempt.started_at, attempt.newer_than
+        row.mark, row.trace = attempt.mark, attempt.trace
+    return row
 
 
 def _saving() -> Insert:
-    fresh = insert(table)
+    moment = DateTime(timezone=True)
+    fresh = _arriving(
+        remote_updated_at=("changed_at", moment),
+        closed=("closed", Boolean()),
+        attempted_at=("started_at", moment),
+        attempt_newer_than=("newer_than", BigInteger()),
+        attempt_mark=("mark", Text()),
+        attempt_trace=("trace", JSONB()),
+    )
     names = ("remote_id", "state", "hash", "sent", "created_keys", "remote_status", "remote_updated_at", "closed")
     replaced: dict[str, Any] = {
         name: fresh.excluded[name] for name in (*names, "metadata", "updated_at", *_NO_ATTEMPT)
@@ -160,7 +174,7 @@ def _saving() -> Insert:
     return fresh.on_conflict_do_update(constraint=table.primary_key, set_=replaced)
 
 
-_SAVE = Composed(_saving(), given=[column.name for column in table.c if column.name != "erased_at"])
+_SAVE = Composed(_saving())
 
 
 async def adopt_found(
@@ -173,21 +187,8 @@ async def adopt_found(
     A link without a hash does not know what was sent; the next reading of the thing takes the shop's state of then
     for it (`adopt`).
     """
-    rows = [
-        _Arriving(
-            one.kind,
-            one.key,
-            one.parent,
-            one.state,
-            one.hash,
-            one.remote_id,
-            one.sent,
-            one.created_keys,
-            one.remote_status,
-            one.metadata,
-        )
-        for _, one in sorted({(one.kind, one.key): one for one in reversed([*found])}.items())
-    ]
+    ordered = sorted({(one.kind, one.key): one for one in reversed([*found])}.items())
+    rows = [_Arriving(*_told_of(one)) for _, one in ordered]
     if not rows:
         return []
     return [row.key for row in await _ADOPT.all(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))]
@@ -387,9 +388,7 @@ class StoredLinks:
 
     async def save(self, *links: Link) -> None:
         """Insert or replace the links, all or none; committed when this returns."""
-        async with in_one_commit(self._guard) if len(links) > 1 else nullcontext():
-            for link in links:
-                await save_link(self._guard, self._shop_id, self._target, link, now=self._clock())
+        await save_links(self._guard, self._shop_id, self._target, links, now=self._clock())
 
     async def high_water(self, kind: str) -> int | None:
         """The highest id at the target that is known among links of *kind*, or that `reached` recorded."""

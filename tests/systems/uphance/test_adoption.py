@@ -222,6 +222,20 @@ async def test_orders_of_staff_and_of_another_shop_are_left_alone() -> None:
     assert len(first.uphance.orders) == 14
 
 
+@pytest.mark.parametrize(("numbers", "asked"), [(["1", "2"], 0), (["1", "2-1"], 1)])
+async def test_other_shops_are_asked_for_only_where_a_reference_may_be_theirs(
+    numbers: list[str], asked: int
+) -> None:
+    world = World()
+    await world.deliver(*(make_order(make_line("A1", 10), order_number=one) for one in numbers))
+    world.memory.asked_for_keys = 0
+
+    await world.deliver(make_order(make_line("A1", 10), order_number="9"))
+
+    assert world.memory.asked_for_keys == asked
+    assert {key for kind, key in world.links.rows if kind == "order"} == {*numbers, "9"}
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

@@ -105,6 +105,16 @@ class TestTheToken:
 
         assert upp.tokens == 1
 
+    async def test_a_call_that_is_taken_opens_the_vault_for_the_secret_and_the_token_once(self) -> None:
+        upp, vault = Upp(), MemoryVault()
+        async with upp.client() as client:
+            await client.ingest(vault, [b"{}"])
+            vault.looks = 0
+
+            await client.ingest(vault, [b"{}"])
+
+        assert vault.looks == 2
+
     async def test_new_credentials_get_a_new_one(self) -> None:
         upp, old = Upp(), MemoryVault()
         async with upp.client() as client:

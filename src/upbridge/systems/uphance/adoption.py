@@ -240,8 +240,8 @@ class Forgotten:
             reference = string(rows[one].get(resource.reference)) or ""
             if reference.startswith(prefix) and reference != prefix:
                 found.setdefault(reference, rows[one])
-        if not found:
-            return {}
+        if not any("-" in reference.removeprefix(prefix) for reference in found):
+            return found
         longer = [order_reference(key, "") for key in await self.memory.shop_keys() if key != self.shop_key]
         others = tuple(one for one in longer if one.startswith(prefix))  # `shop-2` begins like `shop`
         return {reference: row for reference, row in found.items() if not reference.startswith(others)}

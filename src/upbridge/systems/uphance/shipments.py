@@ -430,7 +430,7 @@ async def _watch(tx: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickT
         state=LinkState.WATCHED,
         remote_updated_at=ticket.updated_at,
     )
-    await links.save_link(tx, shop_id, "uphance", link, now=now)
+    await links.save_links(tx, shop_id, "uphance", [link], now=now)
 
 
 async def _forget(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int]) -> None:

@@ -87,9 +87,9 @@ class UppClient:
         if answer.outcome.action is Action.CREDENTIALS:
             token = await self._token(vault, refused=token)
             answer = await self._post_json(path, body, token)
-        secrets = (token, (await vault.secret()).get("client_secret", ""))
         if not answer.accepted:
-            raise self._error(answer, secrets)
+            secret = await vault.secret()
+            raise self._error(answer, (token, secret.get("client_secret", "")))
 
     async def _post_json(self, path: str, body: bytes, token: str) -> HttpAnswer:
         return await self._post(path, content=body, headers={"Authorization": f"Bearer {token}"})
