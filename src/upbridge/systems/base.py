@@ -114,8 +114,7 @@ class Links(Protocol):
 
     async def get(self, kind: str, key: str) -> Link | None: ...
 
-    async def save(self, *links: Link) -> None:
-        """Insert or replace *links*, all or none."""
+    async def save(self, *links: Link) -> None: ...
 
     async def is_wanted(self, document: Document) -> bool:
         """Whether *document* is still what is to be sent now; one that is not is passed over, and comes again."""
