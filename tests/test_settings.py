@@ -80,6 +80,7 @@ WRONG = {
         "smtps://me:hush@mail.example.com:0",
         "smtp+starttls://me:hush@[::1",
     ],
+    "SUPPORT_EMAIL": ["support", "Support <support@example.com>", "mailto:support@example.com?subject=x"],
     "MAIL_FROM": ["Upbridge", "Upbridge <upbridge>x", "upbridge@", "a@example.com, b@example.com"],
     "OPERATOR_EMAIL": ["operator", "Operator <operator@example.com>", "me@exa mple.com", "ž@example.com"],
 }

@@ -182,7 +182,7 @@ class Settings(BaseSettings):
             mail_server(url.get_secret_value())
         return url
 
-    @field_validator("mail_from", "operator_email")
+    @field_validator("mail_from", "operator_email", "support_email")
     @classmethod
     def _address(cls, text: str | None, info: ValidationInfo) -> str | None:
         try:
