@@ -1,5 +1,7 @@
 """What is said before settings are changed is what then happens."""
 
+import json
+
 import pytest
 
 from tests.operations.connecting import change, connected, make_unconnected, parked, states
@@ -8,6 +10,13 @@ from tests.support.shop_settings import OTHER
 from upbridge.core.errors import BadRequest
 from upbridge.operations.settings_preview import SettingsPreview
 from upbridge.systems.registry import SYSTEMS
+
+#: Lists of the shop that have what `OTHER` names.
+LISTS = {
+    "languages": ["cs", OTHER["upp.language"]],
+    "pricelists": ["Výchozí", OTHER["upp.pricelist"]],
+    "status_types": dict.fromkeys((OTHER["shipments.status"], "1", "2", "3"), "Sent"),
+}
 
 
 @pytest.fixture
@@ -25,6 +34,7 @@ async def test_what_is_previewed_is_what_happens(machine: Engine, key: str) -> N
     await connected(machine)
     await parked(machine)
     await machine.run("DELETE FROM changes")
+    await machine.run("UPDATE shops SET facts = facts || CAST(:lists AS jsonb)", lists=json.dumps(LISTS))
     texts = {each: OTHER[each] for each in (key, *SYSTEMS.settings[key].needs)}
 
     preview = await machine.service.settings_previewer.preview(await machine.shop(), texts)

@@ -12,6 +12,7 @@ from upbridge.domain.shop_settings import BUDGET, Clash, ShopSettings
 from upbridge.engine.code_lists import close_answered
 from upbridge.engine.imports import Again, Imports
 from upbridge.engine.remapping import map_again
+from upbridge.operations.known_choices import refuse_unknown
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import documents
 from upbridge.store.connections import ConnectionRow, Connections
@@ -49,6 +50,7 @@ class SettingsEditor:
             before, after = await self.shops.change_settings(tx, shop.id, texts, now=now)
             if seen is not None and any(before.get(key) != seen.get(key) for key in texts):
                 raise Clash
+            refuse_unknown(self.systems, before, after, shop.facts, rows)
             changed = before.differing(after)
             settings = self.systems.settings
             affected = {settings[key].affects for key in changed}

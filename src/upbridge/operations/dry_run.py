@@ -15,6 +15,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.operations.change_settings import SettingsEditor
+from upbridge.operations.known_choices import refuse_unknown
 from upbridge.store import orders
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.orders import RuledOrder
@@ -58,6 +59,8 @@ class Rehearsals:
         """What changing these settings would do that a person should see first, with at most *limit* changes of
         each kind; nothing is done. Raises `BadRequest` for wrong texts."""
         after = replace(shop, settings=shop.settings.changed(texts))
+        rows = await self.connected.target_connections(shop)
+        refuse_unknown(self.systems, shop.settings, after.settings, shop.facts, rows)
         rows = await self.connected.working(shop)
         async with self.engine.connect() as tx:
             looks = await self._looks(tx, rows, (shop, after), limit)
