@@ -211,7 +211,7 @@ class Testbed:
             list(deleted.values()),
             orders,
             copy.deepcopy(self.origin.versions),
-            Market(facts.language, facts.default_pricelist),
+            Market(facts.language, facts.default_pricelist, facts.prices_with_vat),
         )
 
     async def told(self) -> Problems:

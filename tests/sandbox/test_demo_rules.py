@@ -1,11 +1,16 @@
 """The demo's comparison: silent when every copy is right, loud for each way in which one can be wrong."""
 
 import copy
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.support.upp import drafts, make_front
+from upbridge.systems.upgates.products import parse_product
+from upbridge.systems.upp.mapping import product_documents
 from upbridge_sandbox.demo import compare, uphance_rules, upp_rules
 from upbridge_sandbox.demo.compare import Origin, Problems
 from upbridge_sandbox.seed.orders import BROKEN
@@ -62,6 +67,35 @@ def test_right_copies_of_products_are_passed(origin: Origin, problems: Problems)
 
     assert verdict.findings == []
     assert verdict.origins == verdict.copies > 200
+
+
+@pytest.mark.parametrize(
+    ("with_vat", "payer"),
+    [
+        pytest.param(True, True, id="prices with VAT"),
+        pytest.param(False, True, id="prices without VAT"),
+        pytest.param(False, False, id="no payer of VAT"),
+    ],
+)
+def test_sale_and_purchase_prices_are_judged_as_the_shop_types_them_in(
+    origin: Origin, *, with_vat: bool, payer: bool
+) -> None:
+    """Two that share no code come to the same numbers."""
+    front = make_front(vat_payer=payer)
+    front = replace(front, facts=front.facts.model_copy(update={"prices_with_vat": with_vat}))
+    market = upp_rules.Market(prices_with_vat=with_vat, vat_payer=payer)
+    compared = 0
+    for raw in origin.products:
+        judged = upp_rules.product_documents(raw, market)
+        for draft in drafts(product_documents(parse_product(raw, prices_with_vat=with_vat), front)):
+            body, expected = json.loads(draft.body), judged[draft.key]
+            if expected is None:
+                continue
+            for name in ("salePrice", "costOfGoods"):
+                assert body.get(name) == expected.get(name), (draft.key, name)
+                compared += name in expected
+
+    assert compared > 200
 
 
 @pytest.mark.parametrize(

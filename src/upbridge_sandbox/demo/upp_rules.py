@@ -1,6 +1,7 @@
 """What Upp.ai should hold of a product or an order, from Upgates' JSON alone.
 
 Default settings: the shop's default language and price list, SKU from the code, prices with VAT, front-end orders.
+Where a shop types prices in without VAT, it is put on those that say nothing of it: sale and purchase prices.
 """
 
 from collections import Counter
@@ -21,10 +22,12 @@ CHANNELS = {"frontend": "web", "admin": "admin", "api": "api"}
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The shop's default language and price list: whose texts and prices count."""
+    """The shop's default language and price list, whose texts and prices count, and how prices are typed in."""
 
     language: str = "cs"
     pricelist: str = "Výchozí"
+    prices_with_vat: bool = True
+    vat_payer: bool = True
 
 
 FIRST_MARKET = Market()
@@ -104,7 +107,7 @@ def _document(product: Json, variant: Json | None, market: Market) -> Json | Non
         "url": text.get("url"),
         "category": next((item["name"] for item in product["categories"] if item["main_yn"]), None),
         "active": True,
-        "salePrice": entry["price_sale"],
+        "salePrice": _with_vat(entry["price_sale"], row["vat"], market),
     }
     return {name: value for name, value in document.items() if value is not None}
 
@@ -118,8 +121,15 @@ def _cost(product: Json, variant: Json | None, market: Market) -> Any:
     for source in (variant, product):
         for row in source["prices"] if source else ():
             if row["language"] == market.language and row["price_purchase"] is not None:
-                return row["price_purchase"]
+                return _with_vat(row["price_purchase"], row["vat"], market) or None
     return None
+
+
+def _with_vat(typed: Any, vat: Any, market: Market) -> Any:
+    """A sale or purchase price as the price beside it, which has VAT; None where the VAT is not known."""
+    if typed is None or market.prices_with_vat or not market.vat_payer:
+        return typed
+    return None if vat is None else float((exact(typed) * (1 + exact(vat) / 100)).quantize(CENT, ROUND_HALF_UP))
 
 
 def _image(product: Json, variant: Json | None) -> str | None:
