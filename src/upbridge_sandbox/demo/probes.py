@@ -15,6 +15,8 @@ from upbridge_sandbox.demo.report import Report
 from upbridge_sandbox.demo.sandbox_client import SHOP
 
 QUIET = 1.0
+AT_REST = 0.4
+"""Seconds. Where nothing at all waits, so long is enough: what is on its way at one look shows at the next."""
 LOOK_EVERY = 0.25
 """Seconds. Each look costs the web process and the simulated systems as much as some of their work."""
 STANDSTILL = 60.0
@@ -67,9 +69,8 @@ class Probes:
         return watch
 
     def until_quiet(self, watch: Callable[[], None] | None = None) -> None:
-        """Wait until nothing moves: no announcement waits, no change, and the outbox stands still.
-
-        It need not be empty: documents of orders that need a person stay in it. Raises `Failed`.
+        """Wait until nothing moves: no announcement waits, no change, and the outbox is empty, or stands still for
+        a while. Raises `Failed`.
         """
         began = moved = quiet_since = time.monotonic()
         before: dict[str, int] | None = None
@@ -82,7 +83,7 @@ class Probes:
                 moved = time.monotonic()
             if picture != before or picture["announcements"] or picture["changes"]:
                 quiet_since, before = time.monotonic(), picture
-            elif time.monotonic() - quiet_since >= QUIET:
+            elif time.monotonic() - quiet_since >= (QUIET if picture["documents"] else AT_REST):
                 return
             time.sleep(LOOK_EVERY)
         waited = time.monotonic() - began
