@@ -625,3 +625,24 @@ async def test_the_safety_net_is_no_import_that_could_be_paused(machine: Engine)
 
     assert await pause(machine) == 0
     assert await resume(machine) == 0
+
+
+async def test_second_looks_at_what_the_pages_of_a_run_bring_share_a_call(machine: Engine) -> None:
+    """Each page is read some seconds after the one before it, and has a product that seems to be sold out."""
+    machine.upgates.sell(*range(1, 251), stock=3)
+    await begin(machine)
+    await machine.drain()
+    for number in (5, 120, 240):
+        machine.upgates.sell(number, stock=0)
+    machine.upgates.judges.append(lambda _: machine.watch.move(seconds=7))
+    machine.upgates.requests.clear()
+
+    await begin(machine)
+    for _ in range(50):
+        await machine.drain()
+        machine.watch.move(seconds=5)
+
+    asked = [call["product_ids"] for call in machine.upgates.asked("/products") if "product_ids" in call]
+    assert [set(ids.split(";")) for ids in asked] == [{"5", "120", "240"}]
+    assert {machine.target.bodies()[-3 + place]["stock"] for place in range(3)} == {0}
+    assert await machine.changes() == []

@@ -105,7 +105,7 @@ class ListPages:
             keys = [entity.key for entity in read.entities]
             await changes.answered(tx, shop.id, PLATFORM, KINDS[run.kind], keys, asked_at=asked.at)
             await look_again(tx, shop, weighed.read, settled, now=now)
-            await look_later(tx, shop, weighed, change.purpose, now=now)
+            await look_later(tx, shop, weighed.together(self.planning.lag), change.purpose, now=now)
             missed = len(news - before - await _announced(tx, shop, read.kind, news))
             if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
                 await self._end(tx, shop, run, onwards, now=now)

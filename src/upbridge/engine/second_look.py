@@ -18,7 +18,7 @@ lags the other way, and is asked again.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -47,6 +47,8 @@ _MOST_OLD = 10
 """Where one answer has more that is older than its announcement, that is how this shop announces: a bulk edit may
 move no date, and reading all of it twice would double the calls of a burst."""
 
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
 _ENTITY = {"order": Taken.ORDER, "product": Taken.PRODUCT}
 _NOTHING = Decimal(0)
 
@@ -70,6 +72,13 @@ class Weighed:
     again: Mapping[str, datetime]
     known: Collection[str] = ()
     """The products of the batch, by key, of which the copy had variants before."""
+
+    def together(self, lag: timedelta) -> "Weighed":
+        """The same, with second looks at full multiples of *lag* alone: those of pages that are read one after the
+        other share a call, and each waits for twice the lag at most."""
+        if not lag:
+            return self
+        return replace(self, again={key: due + -(due - _EPOCH) % lag for key, due in self.again.items()})
 
 
 @dataclass(slots=True)
