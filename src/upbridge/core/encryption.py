@@ -31,7 +31,7 @@ class Cipher:
         if not keys:
             raise ValueError("at least one encryption key is needed")
         self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self._soon: dict[bytes, bytes] = {}
+        self._soon: dict[bytes, bytes] = {}  # by the digest of what was made of them, which is larger
         self._stamps = [mac(key.encode(), "stamp") for key in keys]
 
     def encrypt(self, value: str | bytes, *, soon: bool = False) -> Ciphertext:
@@ -42,13 +42,13 @@ class Cipher:
         if soon:
             if len(self._soon) >= _MOST_REMEMBERED:
                 del self._soon[next(iter(self._soon))]
-            self._soon[sealed] = plain
+            self._soon[digest(sealed)] = plain
         return Ciphertext(sealed)
 
     def decrypt(self, ciphertext: bytes) -> bytes:
         """The bytes that were encrypted; raises `DecryptionError` if no key fits."""
         sealed = bytes(ciphertext)
-        if (remembered := self._soon.pop(sealed, None)) is not None:
+        if self._soon and (remembered := self._soon.pop(digest(sealed), None)) is not None:
             return remembered
         try:
             return self._fernet.decrypt(sealed)
