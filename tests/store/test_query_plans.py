@@ -8,10 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column, event
+from sqlalchemy import Column
 from sqlalchemy.sql.visitors import iterate
 
 from tests.support.engine import Engine
+from tests.support.statements import each_question
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.domain.shop_id import ShopId
@@ -36,15 +37,8 @@ Asked = list[tuple[str, Any]]
 def asking(machine: Engine) -> Iterator[Asked]:
     """The statements of a block."""
     asked: Asked = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        asked.append((statement, values))
-
-    event.listen(machine.db.sync_engine, "before_cursor_execute", note)
-    try:
+    with each_question(machine.db, lambda words, values: asked.append((words, values))):
         yield asked
-    finally:
-        event.remove(machine.db.sync_engine, "before_cursor_execute", note)
 
 
 async def rows_read(machine: Engine, table: str, work: Callable[[], Awaitable[Any]]) -> int:

@@ -14,15 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 @contextmanager
 def each_statement(engine: AsyncEngine, seen: Callable[[str], None]) -> Iterator[None]:
     """Call *seen* with the text of each statement before it is sent; what it raises is raised there."""
+    with each_question(engine, lambda words, _values: seen(words)):
+        yield
+
+
+@contextmanager
+def each_question(engine: AsyncEngine, seen: Callable[[str, Any], None]) -> Iterator[None]:
+    """The same with the values that are sent with it."""
     execute = psycopg.AsyncCursor.execute
 
-    def by_sqlalchemy(_connection: Any, _cursor: Any, words: str, *_: Any) -> None:
-        seen(words)
+    def by_sqlalchemy(_connection: Any, _cursor: Any, words: str, values: Any, *_: Any) -> None:
+        seen(words, values)
 
-    async def by_itself(self: psycopg.AsyncCursor[Any], query: Any, *given: Any, **more: Any) -> Any:
+    async def by_itself(self: psycopg.AsyncCursor[Any], query: Any, values: Any = None, **more: Any) -> Any:
         if isinstance(query, bytes) and str(engine.url.database) == self.connection.info.dbname:
-            seen(query.decode())
-        return await execute(self, query, *given, **more)
+            seen(query.decode(), values)
+        return await execute(self, query, values, **more)
 
     event.listen(engine.sync_engine, "before_cursor_execute", by_sqlalchemy)
     try:

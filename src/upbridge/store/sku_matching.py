@@ -43,6 +43,7 @@ from upbridge.domain.sku import Match
 from upbridge.store.pairings import pairs
 from upbridge.store.skus import labels, quantities
 from upbridge.store.skus import names as skus
+from upbridge.store.sql import Composed, in_one_trip
 from upbridge.store.variant_queries import MatchPlace, beyond, matched_as, reported
 from upbridge.store.variants import matching, writable
 from upbridge.store.variants import names as variants
@@ -77,16 +78,12 @@ async def lock_matching(tx: AsyncConnection, shop_id: ShopId) -> None:
 async def rematch(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int], names: Keys) -> None:
     """Match the variants of *products* again, and all whose match depends on *names*: all that these are called
     and were called before."""
-    values = {
-        "shop": shop_id,
-        "products": list(products),
-        "codes": sorted(names.codes),
-        "eans": sorted(names.eans),
-    }
+    values = {"products": list(products), "codes": sorted(names.codes), "eans": sorted(names.eans)}
     # A few rows of large tables: Postgres cannot know how few, and would read the tables from end to end.
-    await tx.execute(_LOOK_UP, {"plans": "off"})
-    await tx.execute(_REMATCH, values)
-    await tx.execute(_LOOK_UP, {"plans": "on"})
+    async with in_one_trip(tx):
+        await _LOOK_UP.run(tx, joins="off", plans="force_generic_plan")
+        await _REMATCH.run(tx, shop=shop_id, **values)
+        await _LOOK_UP.run(tx, joins="on", plans="auto")
 
 
 async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
@@ -180,8 +177,14 @@ async def _with_skus(tx: AsyncConnection, reported_: Select[Any]) -> list[Matche
     return [MatchedVariant(MatchPlace(*row[: len(place)]), *row[len(place) :]) for row in await tx.execute(query)]
 
 
-#: Whether Postgres may join in other ways than by looking each row up in an index; until the transaction ends.
-_LOOK_UP = text("SELECT set_config('enable_hashjoin', :plans, true), set_config('enable_mergejoin', :plans, true)")
+#: Whether Postgres may join in other ways than by looking each row up in an index, and whether it plans anew each
+#: time, which takes longer than to carry this one out; until the transaction ends.
+_LOOK_UP = Composed(
+    text(
+        "SELECT set_config('enable_hashjoin', :joins, true) AS hash, set_config('enable_mergejoin', :joins, true)"
+        " AS merge, set_config('plan_cache_mode', :plans, true) AS plans"
+    )
+)
 
 # --- the statements -----------------------------------------------------------------------------------------
 
@@ -298,5 +301,5 @@ def _update(asked: CTE, *, complete: bool) -> Update:
     return matching(_matches(asked, complete=complete).cte("matches"), _SHOP)
 
 
-_REMATCH = _update(_affected(), complete=False)
+_REMATCH = Composed(_update(_affected(), complete=False))
 _REMATCH_ALL = _update(_all(), complete=True)
