@@ -34,6 +34,10 @@ def test_a_command_loads_no_web_framework(name: str) -> None:
     assert loaded(name, "--help").isdisjoint({"fastapi", "uvicorn"})
 
 
+def test_a_command_loads_nothing_that_writes_or_sends_mails() -> None:
+    assert loaded("shops", "--help").isdisjoint({"jinja2", "aiosmtplib"})
+
+
 def test_every_command_stands_where_the_list_says() -> None:
     group = typer.main.get_group(app)
 

@@ -1,8 +1,12 @@
-"""The rounds of mail: look what is to be told, and send what is due, beside the other work of a process."""
+"""The rounds of mail: look what is to be told, and send what is due, beside the other work of a process.
+
+What writes and sends mails is imported where there is a mail server: all others, commands too, do without it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -13,13 +17,14 @@ from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.domain.mail import sender
-from upbridge.mail.merchant import MerchantWatch
-from upbridge.mail.operator import OperatorWatch, disk_of
-from upbridge.mail.post_office import PostOffice
-from upbridge.mail.smtp import Mailer
 from upbridge.settings import Settings
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
+
+if TYPE_CHECKING:
+    from upbridge.mail.merchant import MerchantWatch
+    from upbridge.mail.operator import OperatorWatch
+    from upbridge.mail.post_office import PostOffice
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +38,9 @@ _MERCHANTS = 3
 class Rounds:
     """What a process does about mail; nothing where no mail server is set."""
 
-    operator: OperatorWatch | None = None
-    merchants: MerchantWatch | None = None
-    post: PostOffice | None = None
+    operator: "OperatorWatch | None" = None
+    merchants: "MerchantWatch | None" = None
+    post: "PostOffice | None" = None
 
     @classmethod
     def of(
@@ -51,6 +56,11 @@ class Rounds:
         """The rounds that the settings ask for. *origin*: where browsers reach our own pages."""
         if settings.mail is None or settings.mail_from is None:
             return cls()
+        from upbridge.mail.merchant import MerchantWatch  # noqa: PLC0415
+        from upbridge.mail.operator import OperatorWatch, disk_of  # noqa: PLC0415
+        from upbridge.mail.post_office import PostOffice  # noqa: PLC0415
+        from upbridge.mail.smtp import Mailer  # noqa: PLC0415
+
         mailer = Mailer(settings.mail, sender(settings.mail_from))
         post = PostOffice(mailer=mailer, engine=engine, cipher=cipher, clock=clock)
         operator = settings.operator_email and OperatorWatch(
