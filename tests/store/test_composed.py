@@ -105,3 +105,18 @@ async def test_a_session_that_has_ended_is_not_used_again(engine: AsyncEngine) -
         with pytest.raises(OperationalError):
             await Composed(text("SELECT pg_terminate_backend(pg_backend_pid())")).run(tx)
         assert tx.invalidated
+
+
+async def test_no_other_session_takes_the_place_of_one_that_has_ended(engine: AsyncEngine) -> None:
+    """It would not hold what that one held: a lane, for instance."""
+    async with reading(engine) as tx:
+        with pytest.raises(OperationalError):
+            await Composed(text("SELECT pg_terminate_backend(pg_backend_pid())")).run(tx)
+
+        with pytest.raises(OperationalError, match="has ended"):
+            await _DIVIDE.all(tx, number=4)
+        for together in (in_one_trip, in_one_commit):
+            with pytest.raises(OperationalError, match="has ended"):
+                async with together(tx):
+                    await _DIVIDE.run(tx, number=4)
+        assert tx.invalidated

@@ -96,9 +96,8 @@ class Composed:
         for name in self._json.keys() & values.keys():
             if values[name] is not None or not self._json[name]:
                 values[name] = Jsonb(values[name])
-        driver = driver_of(tx)
-        cursor = driver.cursor(row_factory=namedtuple_row)
         try:
+            cursor = driver_of(tx).cursor(row_factory=namedtuple_row)
             return await cursor.execute(self._text, {**self._constants, **values}, prepare=True)
         except psycopg.Error as error:
             raise await _as_sqlalchemy(tx, error) from error
@@ -113,7 +112,10 @@ class Composed:
 
 
 def driver_of(tx: AsyncConnection) -> psycopg.AsyncConnection[Any]:
-    """The driver's connection beneath *tx*."""
+    """The driver's connection beneath *tx*. Raises `psycopg.OperationalError` if its session has ended: SQLAlchemy
+    would begin another one, which holds no lane and is in no transaction."""
+    if tx.invalidated:
+        raise psycopg.OperationalError("the session has ended, and with it what it held")
     driver: psycopg.AsyncConnection[Any] = tx.sync_connection.connection.driver_connection  # type: ignore[union-attr,assignment]
     return driver
 
@@ -133,17 +135,18 @@ async def in_one_trip(tx: AsyncConnection) -> AsyncIterator[None]:
 async def in_one_commit(session: AsyncConnection) -> AsyncIterator[None]:
     """The same as a transaction of its own, sent with its beginning and its end, where each statement of *session*
     commits by itself otherwise. If the block raises, nothing of it stays."""
-    driver = driver_of(session)
     try:
-        async with driver.pipeline():
-            await driver.cursor().execute(b"BEGIN", prepare=True)
-            yield
-            await driver.cursor().execute(b"COMMIT", prepare=True)
+        driver = driver_of(session)
+        try:
+            async with driver.pipeline():
+                await driver.cursor().execute(b"BEGIN", prepare=True)
+                yield
+                await driver.cursor().execute(b"COMMIT", prepare=True)
+        finally:
+            if driver.info.transaction_status in _OPEN:
+                await driver.rollback()
     except psycopg.Error as error:
         raise await _as_sqlalchemy(session, error) from error
-    finally:
-        if driver.info.transaction_status in _OPEN:
-            await driver.rollback()
 
 
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -151,7 +154,7 @@ _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 async def _as_sqlalchemy(tx: AsyncConnection, error: psycopg.Error) -> DBAPIError:
     """*error* as SQLAlchemy passes it on; a session that has ended is not used again."""
-    if driver_of(tx).closed:
+    if not tx.invalidated and driver_of(tx).closed:
         await tx.invalidate(error)
     told = "a statement that is composed once"
     found = DBAPIError.instance(told, None, error, psycopg.Error, hide_parameters=True)
