@@ -19,6 +19,7 @@ from upbridge.settings import Settings
 from upbridge.store.database import open_database, sqlalchemy_url
 from upbridge.store.probes import require_sessions
 from upbridge.store.session import RESTED_SECONDS, look_before_use, reading
+from upbridge.store.sql import driver_of
 from upbridge.webhooks.connection_pool import InboxPool
 
 Ask: TypeAlias = Callable[[str], Awaitable[str]]
@@ -148,3 +149,9 @@ async def test_few_connections_do_most_of_the_work_and_keep_what_they_have_prepa
 
     assert len({pid for pid, _ in answers}) == 1
     assert answers[-1][1] == 1
+
+
+async def test_a_connection_that_rests_is_kept_alive_on_its_way(database_url: str) -> None:
+    settings = Settings(database_url=database_url, encryption_keys=KEY, public_url="https://upbridge.example")
+    async with open_database(settings) as database, reading(database.engine) as tx:
+        assert driver_of(tx).info.get_parameters()["keepalives_idle"] == "30"

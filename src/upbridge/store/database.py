@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge.core.errors import NotReady
 from upbridge.settings import Settings
-from upbridge.store.session import CONNECT_SECONDS, limit_all, look_before_use
+from upbridge.store.session import CONNECT_SECONDS, KEPT_ALIVE_SECONDS, limit_all, look_before_use
 
 if TYPE_CHECKING:
     from upbridge.store.embedded import EmbeddedPostgres
@@ -72,7 +72,11 @@ async def open_database(
         pool_size=pool_size,
         max_overflow=0,
         pool_use_lifo=True,  # few do most of the work, and have its statements prepared
-        connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 1},
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "prepare_threshold": 1,
+            "keepalives_idle": KEPT_ALIVE_SECONDS,
+        },
         hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
     )
     limit_all(engine)

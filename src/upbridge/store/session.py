@@ -37,6 +37,10 @@ CONNECT_SECONDS = 10
 RESTED_SECONDS = 10.0
 """A connection that was not used for so long is asked before it is used again."""
 
+KEPT_ALIVE_SECONDS = 30
+"""A connection on which nothing came for so long is kept alive by TCP: the one that was used last is lent next, so
+others rest for hours, and a question on one that a firewall has forgotten may wait for a quarter of an hour."""
+
 _SET = b"SELECT set_config('statement_timeout', %s, false), set_config('timezone', 'UTC', false)"
 
 
