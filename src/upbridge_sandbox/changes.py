@@ -66,7 +66,9 @@ class Changes:
         return self._announced(shop, "create", product, "creation_time")
 
     def take_product(self, shop: Shop, product: Json) -> Json:
-        """A product exactly as an API once showed it, e.g. a captured answer."""
+        """A product exactly as an API once showed it, e.g. a captured answer. Its times may be left out."""
+        for time in ("creation_time", "last_update_time"):
+            product.setdefault(time, moment(self.state.now()))
         shop.goods.products[product["product_id"]] = product
         return self._announced(shop, "create", product, "creation_time")
 
@@ -118,7 +120,9 @@ class Changes:
         return self._placed(shop, order)
 
     def take_order(self, shop: Shop, order: Json) -> Json:
-        """An order exactly as an API once showed it, placed now."""
+        """An order exactly as an API once showed it, placed now. The name of its status may be left out."""
+        named = shop.facts.status_name(order.setdefault("status_id", None), str(order.get("language_id")))
+        order.setdefault("status", named)
         order["creation_time"] = order["last_update_time"] = moment(self.state.now())
         return self._placed(shop, order)
 

@@ -185,6 +185,24 @@ async def test_what_says_nothing_is_refused_and_changes_nothing(
     assert (await box.control("GET", "/shops/demo"), await box.control("GET", "/faults")) == before
 
 
+async def test_what_an_api_once_showed_is_taken_without_what_it_left_out(box: Sandbox, api: Caller) -> None:
+    """The name of a status and the time of a creation, which a report of a fault leaves out."""
+    order = (await box.control("GET", "/shops/demo/orders"))["items"][0]
+    product = (await box.control("GET", "/shops/demo/products"))["items"][0]
+    placed = {name: value for name, value in order.items() if name not in {"status", "creation_time"}}
+    made = {name: value for name, value in product.items() if name != "creation_time"}
+
+    await box.control(
+        "POST", "/shops/demo/orders", {"as_is": {**placed, "order_number": "K-1", "order_id": 90001}}
+    )
+    await box.control("POST", "/shops/demo/products", {"as_is": {**made, "product_id": 90001}})
+
+    [shown] = (await api("GET", "/orders?order_numbers=K-1")).json()["orders"]
+    assert shown["status"] == order["status"]
+    [shown] = (await api("GET", "/products?product_ids=90001")).json()["products"]
+    assert shown["code"] == product["code"]
+
+
 async def test_an_order_gets_another_number_and_another_order_gets_that_of_one_that_is_gone(
     box: Sandbox, api: Caller
 ) -> None:
