@@ -22,6 +22,7 @@ SIGHTS = st.builds(
     Sight,
     now=st.just(NOON),
     active=st.booleans(),
+    unattended_since=st.sampled_from([None, NOON]),
     login=st.sampled_from(Login),
     switched_on=st.booleans(),
     permitted=st.booleans(),
@@ -62,7 +63,8 @@ def test_what_lets_nothing_pass_is_never_hidden_by_what_only_needs_attention(sig
     refused = sight.login in (Login.REFUSED, Login.ELSEWHERE)
     wanted = refused or (sight.login is Login.WORKS and sight.switched_on)
     silent = sight.source is LONG
-    stopped = not sight.active or (wanted and (refused or not sight.permitted or silent))
+    gone = sight.unattended_since is not None
+    stopped = not sight.active or (wanted and (refused or gone or not sight.permitted or silent))
 
     assert (judge(sight).light is Light.STOPPED) == stopped
 
@@ -96,6 +98,7 @@ def test_what_lets_nothing_pass_is_never_hidden_by_what_only_needs_attention(sig
         ),
         (replace(FINE, waiting=2, waiting_since=PAST), Judgement(Light.ATTENTION, "late", 2, PAST)),
         (replace(FINE, waiting=1, waiting_since=NOON), Judgement(Light.BUSY, "sending", 1, NOON)),
+        (replace(FINE, unattended_since=PAST, last_at=NOON), Judgement(Light.STOPPED, "no_worker", 0, PAST)),
         (replace(FINE, active=False, login=Login.NONE), Judgement(Light.STOPPED, "stopped")),
         (replace(FINE, login=Login.REFUSED, switched_on=False), Judgement(Light.STOPPED, "broken")),
         (replace(FINE, login=Login.ELSEWHERE), Judgement(Light.STOPPED, "elsewhere")),

@@ -7,10 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 from tests.support.clock import NOON
-from tests.support.rows import Row, change_row, cursor_row, document_row, lane_row, problem_row, run_row
+from tests.support.rows import (
+    Row,
+    change_row,
+    cursor_row,
+    document_row,
+    heartbeat_row,
+    lane_row,
+    problem_row,
+    run_row,
+)
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.shop_maintenance import INACTIVE_WEBHOOKS
 from upbridge.insights.flow_lights import LATE
+from upbridge.store.heartbeat import NO_WORKER
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Amiss:
 
 
 FROM_SHOP = ("product.upp", "order.upp", "order.uphance")
+TO_SHOP = ("stock.upgates", "shipment.upgates")
 DENIED = {"facts": {"rights": {"orders": "deny", "products": "all"}}}
 
 #: What is amiss -> the flows that may not be `ok`, and why they are not.
@@ -117,6 +128,9 @@ AMISS: dict[str, Amiss] = {
     "a shop that does not answer": Amiss(
         lambda shop: lane_row(shop, "pull", "upgates", reason="500", until=NOON + timedelta(minutes=1)),
         dict.fromkeys(FROM_SHOP, "shop_silent"),
+    ),
+    "no worker for two minutes": Amiss(
+        lambda _: heartbeat_row(at=NOON - NO_WORKER), dict.fromkeys((*FROM_SHOP, *TO_SHOP), "no_worker")
     ),
     "a right that was taken away": Amiss(
         None, {"order.upp": "no_right", "order.uphance": "no_right", "shipment.upgates": "no_right"}, DENIED

@@ -96,6 +96,11 @@ def cursor_row(shop_id: ShopId, name: str, value: str, **overrides: Any) -> Row:
     return _row(schema.cursors, values, overrides)
 
 
+def heartbeat_row(**overrides: Any) -> Row:
+    """A worker was there just now."""
+    return _row(schema.heartbeat, {"name": "worker", "at": NOON, "identity": ""}, overrides)
+
+
 def lane_row(shop_id: ShopId, direction: str, system: str, **overrides: Any) -> Row:
     """A lane that rests."""
     values = {"direction": direction, "system": system, "since": NOON}

@@ -64,6 +64,8 @@ class Sight:
     now: datetime
     active: bool = True
     """Whether the shop's add-on works: not suspended, not deactivated."""
+    unattended_since: datetime | None = None
+    """Since when no worker is there; None where one is."""
     login: Login = Login.WORKS
     switched_on: bool = True
     permitted: bool = True
@@ -116,6 +118,8 @@ def _stops(sight: Sight) -> Iterator[Judgement]:
     """What lets nothing pass."""
     if not sight.active:
         yield Judgement(Light.STOPPED, "stopped")
+    if sight.unattended_since is not None:
+        yield Judgement(Light.STOPPED, "no_worker", at=sight.unattended_since)
     if sight.login is Login.REFUSED:
         yield Judgement(Light.STOPPED, "broken")
     if sight.login is Login.ELSEWHERE:

@@ -24,6 +24,7 @@ from upbridge.store import (
     change_queries,
     cursors,
     document_queries,
+    heartbeat,
     lanes,
     link_queries,
     problem_queries,
@@ -120,6 +121,8 @@ class Seen:
     last_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     metered: bool = False
     """Whether the shop's tariff limits its calls."""
+    worked_at: datetime | None = None
+    """When a worker was last there; None if there never was one."""
 
 
 _QUESTIONS = {
@@ -129,6 +132,7 @@ _QUESTIONS = {
     "runs": runs.NEWEST,
     "lanes": lanes.FAILING,
     "cursors": cursors.NAMED,
+    "beats": heartbeat.LAST,
 }
 _OF_MANY = Together(**_QUESTIONS)
 _OF_ONE = Together(**_QUESTIONS, last=link_queries.LAST_DELIVERED, metered=rate_limits.METERED)
@@ -140,23 +144,22 @@ async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
     asked = {**_asked(systems), **link_queries.pairs_asked(shop_id, shown)}
     said = await _OF_ONE.ask(tx, [shop_id], **asked)
     return replace(
-        _seen(said).get(shop_id, Seen()),
+        _seen(said, [shop_id])[shop_id],
         last_at=link_queries.last_delivered(said["last"]),
         metered=bool(said["metered"]),
     )
 
 
 async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopId]) -> dict[ShopId, Seen]:
-    """The same of many shops, without when something was delivered last and whether calls are metered, and without
-    shops of which nothing is to be seen."""
-    return _seen(await _OF_MANY.ask(tx, only, **_asked(systems)))
+    """The same of many shops, without when something was delivered last and whether calls are metered."""
+    return _seen(await _OF_MANY.ask(tx, only, **_asked(systems)), only)
 
 
 def _asked(systems: Systems) -> dict[str, Any]:
     return {"system": systems.platform.name, "names": [*count_names(), INACTIVE_WEBHOOKS]}
 
 
-def _seen(said: Mapping[str, Sequence[Any]]) -> dict[ShopId, Seen]:
+def _seen(said: Mapping[str, Sequence[Any]], shop_ids: Collection[ShopId]) -> dict[ShopId, Seen]:
     unread = _by_shop(map(change_queries.unread_of, said["unread"]))
     outbox = _by_shop(map(document_queries.count_of_row, said["outbox"]))
     open_problems = _by_shop(map(problem_queries.open_count_of, said["open_problems"]))
@@ -166,7 +169,7 @@ def _seen(said: Mapping[str, Sequence[Any]]) -> dict[ShopId, Seen]:
     for lane, block in lanes.failing(said["lanes"]).items():
         failing.setdefault(lane.shop_id, {})[lane] = block
     kept = cursors.by_name(said["cursors"])
-    everywhere = {*unread, *outbox, *open_problems, *started, *failing, *(shop_id for shop_id, _ in kept)}
+    worked_at = max((one.at for one in said["beats"]), default=None)
     return {
         shop_id: Seen(
             unread=unread.get(shop_id, ()),
@@ -179,8 +182,9 @@ def _seen(said: Mapping[str, Sequence[Any]]) -> dict[ShopId, Seen]:
             unproven=frozenset(run.kind for run in unproven.get(shop_id, ())),
             counted=counts_of(kept, shop_id),
             uncounted=uncounted_of(kept, shop_id),
+            worked_at=worked_at,
         )
-        for shop_id in everywhere
+        for shop_id in shop_ids
     }
 
 
@@ -241,6 +245,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
     sight = Sight(
         now=now,
         active=shop.state is ShopState.ACTIVE,
+        unattended_since=seen.worked_at if _unattended(seen, now) else None,
         login=_login(ground.row),
         switched_on=shop.settings.yes(flow.setting),
         permitted=permitted(shop, flow),
@@ -274,6 +279,11 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
         oldest=min((one for one in (unread_since, waiting_since) if one is not None), default=None),
         setting=flow.setting,
     )
+
+
+def _unattended(seen: Seen, now: datetime) -> bool:
+    """Whether the workers are gone. Before the first one none is missed: then what waits says so."""
+    return seen.worked_at is not None and now - seen.worked_at >= heartbeat.NO_WORKER
 
 
 def _concerns(one: OpenCount, flow: Flow, kinds: Collection[Kind], source: str, target: str) -> bool:
@@ -378,4 +388,4 @@ async def of_all(
             for row in await of_shops(tx, ids):
                 rows.setdefault(row.shop_id, {})[row.system] = row
         for shop in present:
-            yield shop, flow_states(systems, shop, rows.get(shop.id, {}), seen.get(shop.id, Seen()), now)
+            yield shop, flow_states(systems, shop, rows.get(shop.id, {}), seen[shop.id], now)

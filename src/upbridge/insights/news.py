@@ -11,7 +11,17 @@ from upbridge.store.problems import ALARMS
 
 #: Reasons of a flow that concern all flows of the shop alike, and those that concern each system on its own.
 _OF_THE_SHOP = frozenset(
-    {"stopped", "shop_silent", "no_right", "import_paused", "unannounced", "unproven", "budget", "late"}
+    {
+        "stopped",
+        "no_worker",
+        "shop_silent",
+        "no_right",
+        "import_paused",
+        "unannounced",
+        "unproven",
+        "budget",
+        "late",
+    }
 )
 _OF_A_SYSTEM = frozenset({"broken", "elsewhere", "source_silent", "blocked"})
 #: Reasons that concern what the shop counted itself: each kind on its own.

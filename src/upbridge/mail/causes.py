@@ -16,7 +16,7 @@ from upbridge.systems.base import Systems
 #: What comes in one go is one mail: a cause waits for others for so long.
 GATHERED = timedelta(seconds=30)
 #: What usually passes by itself is reported only when it lasts.
-_PASSING = {"blocked": timedelta(hours=1), "incomplete": timedelta(hours=1)}
+_PASSING = {reason: timedelta(hours=1) for reason in ("blocked", "incomplete", "no_worker")}
 #: What keeps a flow waiting and needs no person as long as it does not stop it; or a person knows of it anyway.
 _QUIET = frozenset({"shop_silent", "source_silent", "import_paused"})
 #: The cause that hides all others: nothing is known of them as long as it lasts.
@@ -58,7 +58,7 @@ def issues(shop: Shop, news: Iterable[News], problems: Iterable[OpenCause]) -> I
         if stopped or (one.light is Light.ATTENTION and one.reason not in _QUIET):
             where = "+".join(one.kinds) if one.reason == "incomplete" else one.system
             name = f"news:{one.reason}" + (f":{where}" if where else "")
-            yield Issue(name, one, GATHERED if stopped else _PASSING.get(one.reason, GATHERED))
+            yield Issue(name, one, _PASSING.get(one.reason, GATHERED))
     if shop.state is ShopState.ACTIVE:
         for cause in problems:
             yield Issue(f"problem:{cause.key}:{cause.target}:{cause.kind}", cause)

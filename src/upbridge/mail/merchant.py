@@ -125,7 +125,7 @@ class MerchantWatch:
             await desk.write(tx, content, once=name, last=sent == MOST_A_DAY - 1)
 
     def _issues(self, shop: Shop, sight: _Sight, now: datetime) -> dict[str, Issue]:
-        seen = sight.seen.get(shop.id, Seen())
+        seen = sight.seen[shop.id]
         flows = flow_states(self.systems, shop, sight.rows.get(shop.id, {}), seen, now)
         news = news_of(shop, flows, seen, platform=self.systems.platform.name)
         return {one.name: one for one in issues(shop, news, sight.problems.get(shop.id, ()))}

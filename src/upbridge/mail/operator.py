@@ -31,8 +31,6 @@ from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
-#: No worker was there for so long: there is none. It says every ten seconds that it is.
-NO_WORKER = timedelta(minutes=2)
 #: A schema that this version cannot run on is the usual state in the middle of an upgrade.
 UPGRADE = timedelta(minutes=2)
 #: A machine whose disk was nearly full has not looked for so long: it is no more.
@@ -111,7 +109,7 @@ class OperatorWatch:
                 )
             )
         beat = await heartbeat.last_beat(tx)
-        if now - max(self.since, beat or self.since) >= NO_WORKER:
+        if now - max(self.since, beat or self.since) >= heartbeat.NO_WORKER:
             last = "none was ever there" if beat is None else f"the last was there at {_moment(beat)}"
             found.append(
                 Cause("worker", f"No worker is alive, {last}: nothing is read or sent. Start `upbridge worker`.")

@@ -1,7 +1,7 @@
 """When a worker was last there: how a database is noticed that is older than the world."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.store.schema import heartbeat as table
 
+NO_WORKER = timedelta(minutes=2)
+"""No worker was there for so long: there is none. It says every ten seconds that it is."""
 _NAME = "worker"
 #: The cluster, its timeline (a replica that takes over begins a new one), and the database.
 _IDENTITY = text(
@@ -37,9 +39,13 @@ async def beat(tx: AsyncConnection, *, now: datetime) -> tuple[Beat | None, Beat
     return None if row is None else Beat(row.at, row.identity), this
 
 
+LAST = select(table.c.at).where(table.c.name == _NAME)
+"""When a worker was last there; no row if never."""
+
+
 async def last_beat(tx: AsyncConnection) -> datetime | None:
     """When a worker was last there; None if never."""
-    return await tx.scalar(select(table.c.at).where(table.c.name == _NAME))
+    return await tx.scalar(LAST)
 
 
 async def _identity(tx: AsyncConnection) -> str:
