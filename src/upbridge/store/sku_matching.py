@@ -81,9 +81,9 @@ async def rematch(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int],
     values = {"products": list(products), "codes": sorted(names.codes), "eans": sorted(names.eans)}
     # A few rows of large tables: Postgres cannot know how few, and would read the tables from end to end.
     async with in_one_trip(tx):
-        await _LOOK_UP.run(tx, joins="off", plans="force_generic_plan")
+        await _LOOK_UP.run(tx, joins="off")
         await _REMATCH.run(tx, shop=shop_id, **values)
-        await _LOOK_UP.run(tx, joins="on", plans="auto")
+        await _LOOK_UP.run(tx, joins="on")
 
 
 async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
@@ -177,12 +177,11 @@ async def _with_skus(tx: AsyncConnection, reported_: Select[Any]) -> list[Matche
     return [MatchedVariant(MatchPlace(*row[: len(place)]), *row[len(place) :]) for row in await tx.execute(query)]
 
 
-#: Whether Postgres may join in other ways than by looking each row up in an index, and whether it plans anew each
-#: time, which takes longer than to carry this one out; until the transaction ends.
+#: Whether Postgres may join in other ways than by looking each row up in an index; until the transaction ends.
 _LOOK_UP = Composed(
     text(
         "SELECT set_config('enable_hashjoin', :joins, true) AS hash, set_config('enable_mergejoin', :joins, true)"
-        " AS merge, set_config('plan_cache_mode', :plans, true) AS plans"
+        " AS merge"
     )
 )
 
