@@ -303,11 +303,12 @@ async def test_switched_off_nothing_is_asked_and_switched_on_all_of_it_follows(c
 async def test_what_waited_when_it_was_switched_off_follows_when_it_is_on_again(connected: ConnectedShop) -> None:
     number = await connected.order(await goods(connected))
     connected.ship(connected.ticket(number))
-    await connected.set(shipments__status="77")
+    connected.origin.refuse_puts.add(number)
     await connected.poll()
     assert "shipment.refused" in await connected.problems()
 
     await connected.set(shipments__write="false")
+    connected.origin.refuse_puts.clear()
     await connected.work()
     await connected.set(shipments__write="true", shipments__status="4")
     await connected.work()
@@ -421,7 +422,8 @@ async def test_a_ticket_that_is_watched_for_too_long_is_forgotten(connected: Con
 
 async def test_a_disconnected_uphance_has_nothing_to_say(connected: ConnectedShop) -> None:
     number = await connected.order(await goods(connected))
-    await connected.set(shipments__status="77", stock__write="true")
+    await connected.set(stock__write="true")
+    connected.origin.refuse_puts.add(number)
     connected.ship(connected.ticket(number))
     await connected.poll()
     await connected.service.connections.disconnect(

@@ -240,7 +240,7 @@ async def test_drafts_that_reserve_are_not_counted_twice(connected: ConnectedSho
 
 
 async def test_the_pieces_of_a_parked_order_are_open(connected: ConnectedShop) -> None:
-    await connected.set(stock__write="true", uphance__channels="cs/CZK:1")
+    await connected.set(stock__write="true", uphance__channels="cs/CZK:6901")
     code = (await connected.tracked())[0]
     await connected.put({code: 50})
     await connected.order(code, 4)
@@ -273,7 +273,7 @@ async def test_an_order_that_a_chosen_status_sends_is_open_although_the_shop_has
     connected: ConnectedShop,
 ) -> None:
     """Who chooses the status Sent has orders sent then: until Uphance knows one, its pieces are open."""
-    await connected.set(stock__write="true", uphance__order_statuses="4", uphance__channels="cs/CZK:1")
+    await connected.set(stock__write="true", uphance__order_statuses="4", uphance__channels="cs/CZK:6901")
     code = (await connected.tracked())[0]
     await connected.put({code: 50})
     await connected.order(code, 4, status=4)
