@@ -24,7 +24,6 @@ from upbridge.insights.order_search import Wanted as WantedOrders
 from upbridge.maintenance import retention
 from upbridge.store import change_queries, changes, document_queries, link_queries, orders, schema, variant_queries
 from upbridge.store.changes import Kind
-from upbridge.store.sku_matching import Keys, rematch
 
 MANY = 3_000
 #: A row for each purpose that is looked at, and for each step from one to the next.
@@ -43,32 +42,17 @@ def asking(machine: Engine) -> Iterator[Asked]:
 
 async def rows_read(machine: Engine, table: str, work: Callable[[], Awaitable[Any]]) -> int:
     """How many rows of *table* were looked at for what *work* asks the database."""
-    nodes = await plans(machine, work)
-    return sum(_looked_at(node) for node in nodes if node.get("Relation Name") == table)
-
-
-async def pairs_compared(machine: Engine, work: Callable[[], Awaitable[Any]]) -> int:
-    """How many pairs of rows were put together for what *work* asks the database, and did not belong together."""
-    nodes = await plans(machine, work)
-    return sum(round(node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"]) for node in nodes)
-
-
-async def plans(machine: Engine, work: Callable[[], Awaitable[Any]]) -> list[dict[str, Any]]:
-    """The steps of all that *work* asks the database, in one transaction, as they were taken."""
     with asking(machine) as asked:
         await work()
-    steps: list[dict[str, Any]] = []
-    async with machine.db.connect() as tx:
-        for statement, values in asked:
-            if "set_config" in statement:
-                await tx.exec_driver_sql(statement, values)
-                continue
+    read = 0
+    for statement, values in asked:
+        async with machine.db.connect() as tx:
             found = await tx.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
             plan = found.scalar_one()
-            [top] = json.loads(plan) if isinstance(plan, str) else plan
-            steps += _nodes(top["Plan"])
-        await tx.rollback()
-    return steps
+            await tx.rollback()
+        [top] = json.loads(plan) if isinstance(plan, str) else plan
+        read += sum(_looked_at(node) for node in _nodes(top["Plan"]) if node.get("Relation Name") == table)
+    return read
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -314,20 +298,3 @@ async def test_orders_of_a_box_are_found_and_counted_in_one_look(machine: Engine
     assert (first.count, first.more) == (behind.count, behind.more) == (MOST_COUNTED, True)
     assert [one.number for one in first.orders] == [str(number) for number in range(1, 51)]
     assert [one.number for one in behind.orders] == [str(MOST_COUNTED + 50 + number) for number in range(1, 21)]
-
-
-async def test_the_variants_of_a_page_are_not_compared_each_with_each(machine: Engine) -> None:
-    await machine.run(
-        "INSERT INTO variants (shop_id, key, product_id, code_key, ean_key, stock_own, active, listed)"
-        " SELECT :shop_id, 'v-' || n, n, 'c-' || n, 'e-' || n, true, true, true FROM generate_series(1, :many) n",
-        many=MANY,
-    )
-    await machine.run("ANALYZE variants")
-    page = range(1, 301)
-    names = Keys.of((f"c-{number}", f"e-{number}") for number in page)
-
-    async def match() -> None:
-        async with machine.db.begin() as tx:
-            await rematch(tx, machine.shop_id, page, names)
-
-    assert await pairs_compared(machine, match) <= 300

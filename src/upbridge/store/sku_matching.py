@@ -18,7 +18,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Exists,
-    ScalarSelect,
     Select,
     Text,
     Update,
@@ -230,6 +229,12 @@ def _matches(asked: CTE, *, complete: bool) -> Select[tuple[str, str, int]]:
     claims = union_all(by_code, by_ean).cte("claims")
     rivals = claims if complete else _rivals(claims)
     rivalry = select(rivals.c.sku_id, func.count().label("number")).group_by(rivals.c.sku_id).cte("rivalry")
+    bearers = (
+        select(variants.c.code_key, func.count().label("number"))
+        .where(_OWN, variants.c.code_key.in_(select(asked.c.code_key)))
+        .group_by(variants.c.code_key)
+        .cte("bearers")
+    )
     found = (
         select(
             claims.c.key,
@@ -247,22 +252,16 @@ def _matches(asked: CTE, *, complete: bool) -> Select[tuple[str, str, int]]:
     match = case(
         (chosen.c.sku_id.is_not(None), Match.CODE.value),
         (taken.c.sku_id.is_not(None), Match.DOUBLED.value),
-        (or_(_bearers(asked.c.code_key) > 1, found.c.skus > 1, found.c.rivals > 1), Match.DOUBLED.value),
+        (or_(bearers.c.number > 1, found.c.skus > 1, found.c.rivals > 1), Match.DOUBLED.value),
         else_=func.coalesce(found.c.how, Match.UNMATCHED.value),
     )
     return (
         select(asked.c.key, match.label("match"), func.coalesce(chosen.c.sku_id, found.c.sku_id).label("sku_id"))
         .outerjoin(found, found.c.key == asked.c.key)
+        .outerjoin(bearers, bearers.c.code_key == asked.c.code_key)
         .outerjoin(chosen, chosen.c.key == asked.c.key)
         .outerjoin(taken, and_(taken.c.sku_id == found.c.sku_id, taken.c.key != asked.c.key))
     )
-
-
-def _bearers(code: ColumnElement[str]) -> ScalarSelect[int]:
-    """How many variants have this code. Counted for each by itself: where Postgres may join by looking up alone,
-    it compared each code of a page with each, which took longer than all the rest of the statement."""
-    bearer = variants.alias("bearer")
-    return select(func.count()).where(bearer.c.shop_id == _SHOP, bearer.c.code_key == code).scalar_subquery()
 
 
 def _chosen() -> Select[tuple[str, int]]:
