@@ -14,6 +14,7 @@ import typer
 from tests.support.postgres import url_of
 from tests.support.program import Database, Ended, Program
 from tests.support.silent_servers import refusing_postgres_in_a_thread, silent_server
+from tests.support.web_side import free_port
 from upbridge import cli
 
 #: Long before the kernel gives up on a silent host, after more than two minutes.
@@ -139,8 +140,9 @@ def test_a_database_without_unicode_is_one_line_that_says_how_to_make_another(
     program: Program, environment: pytest.MonkeyPatch, ascii_url: str, words: list[str]
 ) -> None:
     environment.setenv("UPBRIDGE_DATABASE_URL", ascii_url)
+    port = ["--port", str(free_port())] if words == ["serve"] else []
 
-    assert "SQL_ASCII" in (line := the_one_line(program(*words)))
+    assert "SQL_ASCII" in (line := the_one_line(program(*words, *port)))
     assert "--encoding=UTF8" in line
     assert "SQL_ASCII" in program("doctor").out
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.pgbouncer import needs_pgbouncer, pgbouncer
 from tests.support.shops import KEY
+from tests.support.web_side import free_port
 from upbridge.job_queue import create_jobs
 from upbridge.settings import Settings
 from upbridge.store.database import open_database, sqlalchemy_url
@@ -112,6 +113,7 @@ async def test_a_pooler_by_session_needs_no_setting_of_its_own(ask: Ask, limit: 
 async def test_a_pooler_by_transaction_is_refused_by_name_before_anything_is_locked(
     command: str, database_url: str, tmp_path: Path
 ) -> None:
+    port = ["--port", str(free_port())] if command in {"serve", "up"} else []
     async with pgbouncer(database_url, mode="transaction") as url:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("UPBRIDGE_")},
@@ -120,7 +122,7 @@ async def test_a_pooler_by_transaction_is_refused_by_name_before_anything_is_loc
             "UPBRIDGE_PUBLIC_URL": "https://upbridge.example",
         }
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "upbridge", *command.split()),
+            *(sys.executable, "-m", "upbridge", *command.split(), *port),
             cwd=tmp_path,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
