@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column
+from sqlalchemy import Column, text
 from sqlalchemy.sql.visitors import iterate
 
 from tests.support.engine import Engine
@@ -22,7 +22,16 @@ from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, find_orders
 from upbridge.insights.order_search import Wanted as WantedOrders
 from upbridge.maintenance import retention
-from upbridge.store import change_queries, changes, document_queries, link_queries, orders, schema, variant_queries
+from upbridge.store import (
+    change_queries,
+    changes,
+    document_queries,
+    link_queries,
+    orders,
+    schema,
+    sku_matching,
+    variant_queries,
+)
 from upbridge.store.changes import Kind
 
 MANY = 3_000
@@ -193,6 +202,28 @@ def test_a_search_of_titles_needs_nothing_that_an_index_of_the_shop_does_not_hav
     assert index.columns.keys()[0] == "shop_id"
     assert "title_folded" in read
     assert read <= {*index.columns.keys(), *index.dialect_options["postgresql"]["include"]}
+
+
+async def test_a_catalogue_that_was_not_counted_yet_is_matched_without_reading_it_for_each_variant(
+    machine: Engine,
+) -> None:
+    """Right after an import Postgres knows of another shop's variants alone, and expects none of this one."""
+    other = await machine.make_shop()
+    fill = (
+        "INSERT INTO variants (shop_id, product_id, key, code, stock_own, active, listed)"
+        " SELECT :owner, n, n::text, 'C' || n, true, true, true FROM generate_series(1, :many) AS n"
+    )
+    await machine.run(fill, owner=other, many=MANY)
+    await machine.run("ANALYZE variants")
+    await machine.run(fill, owner=machine.shop_id, many=MANY)
+
+    async with machine.db.begin() as tx:
+        await sku_matching.rematch_all(tx, machine.shop_id)
+        read = await tx.scalar(
+            text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'variants'")
+        )
+
+    assert MANY <= read <= 10 * MANY
 
 
 def test_an_index_of_names_is_no_way_to_orders_that_have_none() -> None:
