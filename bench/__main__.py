@@ -145,14 +145,27 @@ async def measure(
     async with testbed(directory, products=scale.products, orders=scale.orders) as here:
         for name in (name for name in PARTS if name in names):
             console.print(f"[dim]{name} …[/]", highlight=False)
-            try:
-                if name in _NEED_THE_IMPORT and not here.orders:
-                    await here.connect()
-                found, raw[name] = await PARTS[name](here, scale)
-            except Failed as error:  # what was measured before it is no less true
-                found, raw[name] = [Row(f"{name}: {error}", "failed", met=False)], {"failed": str(error)}
+            found, raw[name] = await measured(name, _part(here, name, scale), console)
             rows.extend(found)
     return rows, raw
+
+
+async def measured(name: str, part: Measured, console: Console) -> tuple[list[Row], Any]:
+    """What *part* came to; where it fails, a row that says why: what was measured before it is no less true."""
+    try:
+        return await part
+    except Failed as error:
+        why = str(error)
+    except Exception as error:  # noqa: BLE001 - told, with where it came from
+        console.print_exception()
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+    return [Row(f"{name}: {why}", "failed", met=False)], {"failed": why}
+
+
+async def _part(here: Testbed, name: str, scale: Scale) -> tuple[list[Row], dict[str, Any]]:
+    if name in _NEED_THE_IMPORT and not here.orders:
+        await here.connect()
+    return await PARTS[name](here, scale)
 
 
 if __name__ == "__main__":

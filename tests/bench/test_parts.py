@@ -5,10 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from bench.__main__ import measured
 from bench.bigshop import BigShop, fill
 from bench.pages import paths, visiting
 from bench.prepared import player, prepare, sellable
+from bench.report import Row as Measurement
 from pydantic import SecretStr
+from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,6 +21,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.domain.walk import Answer, Row
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.settings import Settings
+from upbridge_sandbox.demo.processes import Failed
 
 
 @pytest.fixture
@@ -98,3 +102,15 @@ async def test_the_prepared_catalogue_answers_what_the_first_import_asks_for() -
     assert walk.proven
     assert walk.steps > 1
     assert len(seen) == len(prepared.products)
+
+
+@pytest.mark.parametrize("error", [Failed("a worker ended"), TimeoutError("canceling statement\nand all of it")])
+async def test_a_part_that_cannot_be_measured_is_a_row_that_says_why(error: Exception) -> None:
+    async def part() -> tuple[list[Measurement], dict[str, Any]]:
+        raise error
+
+    [row], raw = await measured("pages", part(), Console(quiet=True))
+
+    said = raw["failed"]
+    assert (row.name, row.value, row.met) == (f"pages: {said}", "failed", False)
+    assert said in {"a worker ended", "TimeoutError: canceling statement"}
