@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import keys
 from upbridge.domain.shop_id import ShopId
-from upbridge.insights.daily_stats import summarise_days
 from upbridge.store import sku_matching
 
 #: A found order, code and product name are this far into the shop.
@@ -65,7 +64,10 @@ class BigShop:
 
 
 async def fill(engine: AsyncEngine, cipher: Cipher, *, variants: int, orders: int, now: datetime) -> BigShop:
-    """A shop of *variants* and *orders*, connected to both systems, its import long done, some of it under way."""
+    """A shop of *variants* and *orders*, connected to both systems, its import long done, some of it under way.
+
+    When all shops are there, their days have to be added up (`summarise_days`), as the worker does each night.
+    """
     shop_id = uuid4()
     values: dict[str, Any] = {
         "id": shop_id,
@@ -90,7 +92,6 @@ async def fill(engine: AsyncEngine, cipher: Cipher, *, variants: int, orders: in
         for statement in _STATEMENTS:
             await tx.execute(text(statement), values)
         await sku_matching.rematch_all(tx, ShopId(shop_id))
-    await summarise_days(engine, now=now)  # as the worker would have, each night
     async with engine.connect() as plain:
         tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
         for table in _TABLES:  # as autovacuum would have by now

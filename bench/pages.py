@@ -22,6 +22,7 @@ from bench.testbed import Clocks, Testbed
 from upbridge.app import create_app
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
+from upbridge.insights.daily_stats import summarise_days
 from upbridge.settings import Settings, load_settings
 from upbridge.web.sessions import Entrance
 from upbridge.web.visits import PAGES
@@ -105,6 +106,7 @@ async def answers(
         await fill(testbed.engine, Cipher(settings.keys()), variants=variants, orders=orders, now=utc_now())
         for _ in range(2)
     ]
+    await summarise_days(testbed.engine, now=utc_now())
     filled = time.perf_counter() - started
     seen = {name: Seen() for name in (*paths(shop), *crowded())}
     async with visiting(settings, shop) as visit:
