@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -86,6 +86,22 @@ async def test_a_delivery_is_written_down_in_one_trip_of_the_session_that_holds_
         "INSERT INTO links (shop_id, ",
         "WITH settled AS ( SELECT * F",
     ]
+
+
+async def test_what_comes_while_a_slice_sends_goes_through_the_sender_that_it_has(machine: Engine) -> None:
+    await fill(machine, 1)
+
+    async def meanwhile(documents: Sequence[Document]) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
+        if len(machine.target.received) == 1:
+            await fill(machine, 2)
+        yield [(one, Delivered(remote_id="77")) for one in documents]
+
+    machine.target.script = meanwhile
+
+    assert await machine.push() is False
+
+    assert [one.key for one in machine.target.received] == ["v-1", "v-2"]
+    assert machine.target.senders == 1
 
 
 # --- outcomes -----------------------------------------------------------------------------------------------

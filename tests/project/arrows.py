@@ -50,7 +50,7 @@ FLOOR = {room: height for height, rooms in enumerate(reversed(FLOORS)) for room 
 ENTRANCES = set(FLOORS[0])
 
 #: What all systems share; everything else in `systems` belongs to one of them.
-SHARED = {"accesses", "base", "connecting", "decisions", "http", "offers", "platform"}
+SHARED = {"accesses", "base", "connecting", "decisions", "http", "links", "offers", "platform"}
 
 #: The one module that names the systems. No system imports it.
 REGISTRY = "upbridge.systems.registry"

@@ -29,8 +29,9 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.base import Connection, MappingContext, UniqueName
 from upbridge.systems.connecting import Vault
+from upbridge.systems.links import Links
 from upbridge.systems.uphance import order_policy as uphance
 from upbridge.systems.upp import order_policy as upp
 
@@ -222,6 +223,7 @@ class Target:
     received: list[Document] = field(default_factory=list)
     apart_by: UniqueName | None = None
     fronts: list[MappingContext] = field(default_factory=list)
+    senders: int = 0
 
     def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
         return self.apart_by
@@ -238,9 +240,11 @@ class Target:
         body = json.loads(sent)
         return None if body.get("gone") else canonical({"id": body["id"], "gone": True})
 
-    async def push(
-        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
-    ) -> AsyncGenerator[Said, None]:
+    def sender(self, connection: Connection, vault: Vault, links: Links) -> "Target":
+        self.senders += 1
+        return self
+
+    async def push(self, documents: Sequence[Document], context: MappingContext) -> AsyncGenerator[Said, None]:
         self.received += documents
         async for said in self.script(documents):
             yield said

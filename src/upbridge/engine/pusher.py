@@ -63,7 +63,7 @@ class Pusher:
         *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in
         seconds.
         """
-        deadline, goes_on = monotonic() + SLICE_SECONDS, True
+        deadline, goes_on, sender = monotonic() + SLICE_SECONDS, True, None
         while goes_on and monotonic() < deadline:
             shop = await self.shops.read(guard, lane.shop_id)
             if shop.state is not ShopState.ACTIVE:
@@ -79,14 +79,10 @@ class Pusher:
             claimed = await self._take(guard, shop, lane, below=passage.below)
             if not claimed.documents:
                 return bool(claimed.unreadable)
-            sending = receiver.target.push(
-                claimed.documents,
-                receiver.context,
-                receiver.vault,
-                _LaneLinks(guard, shop.id, lane.system, self.clock),
-            )
+            links = _LaneLinks(guard, shop.id, lane.system, self.clock)
+            sender = sender or receiver.target.sender(receiver.context.connection, receiver.vault, links)
             try:
-                async with aclosing(sending):
+                async with aclosing(sender.push(claimed.documents, receiver.context)) as sending:
                     async for outcomes in sending:
                         await self._settle(guard, lane, outcomes)
                         if monotonic() >= deadline:

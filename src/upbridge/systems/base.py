@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.i18n import add_catalogues
-from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Link, Outcome, Unmappable
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
@@ -28,6 +28,7 @@ from upbridge.store.connections import ConnectionRow
 from upbridge.systems.accesses import NONE_DECLARED, DeclaredCalls
 from upbridge.systems.connecting import Connect, Connected, Tools, Vault
 from upbridge.systems.decisions import Decisions
+from upbridge.systems.links import Links
 from upbridge.systems.offers import Alone, CostUpload, Trial
 from upbridge.systems.platform import AddressPolicy, ShopAccess, ShopApi
 
@@ -109,36 +110,6 @@ class MappingBasis:
     """A product without a price in this list is taken off."""
 
 
-class Links(Protocol):
-    """The links of one shop and target, for targets whose creation is not idempotent. Commits at once."""
-
-    async def get(self, kind: str, key: str) -> Link | None: ...
-
-    async def save(self, *links: Link) -> None: ...
-
-    async def is_wanted(self, document: Document) -> bool:
-        """Whether *document* is still what is to be sent now; one that is not is passed over, and comes again."""
-
-    async def high_water(self, kind: str) -> int | None:
-        """The highest id there that is known of *kind*."""
-
-    async def reached(self, kind: str, number: int) -> None:
-        """Remember an id there that exists."""
-
-    async def put_back_at(self) -> datetime | None:
-        """When the database was last found to be older than the world: what was done before may be forgotten."""
-
-    async def linked_up_to(self, kind: str) -> int | None:
-        """The id up to which each thing of ours of this kind has a link; None if that was never looked at."""
-
-    async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
-        """Link what was *found* there although no link said so; returns the keys that were news.
-
-        A link that is there stays, unless it says that nothing was created. From now on everything of ours
-        *up_to* this id counts as linked.
-        """
-
-
 class WriteBack(Protocol):
     """What a system does so that something flows back from it to the shop (`Flow.back`)."""
 
@@ -180,6 +151,19 @@ class AfterDelivery(Protocol):
     ) -> None: ...
 
 
+class Sender(Protocol):
+    """Sends for one shop, during one slice of its lane. What it has learnt from a call holds for those after it:
+    no other process of ours sends meanwhile, and the connection stays as it is."""
+
+    def push(
+        self, documents: Sequence[Document], context: MappingContext
+    ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
+        """Send; yields outcomes as soon as they are known, so that each is settled before the next call.
+
+        Raises `LoginRefused` (stop the connection), `Throttled` (later) or `Unreachable`.
+        """
+
+
 class Target(Protocol):
     """A system that receives. Copy the folder of one to add another."""
 
@@ -201,13 +185,8 @@ class Target(Protocol):
     def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         """The body that takes back what was *sent* (the thing was deleted), or None if nothing can be said."""
 
-    def push(
-        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
-    ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
-        """Send; yields outcomes as soon as they are known, so that each is settled before the next call.
-
-        Raises `LoginRefused` (stop the connection), `Throttled` (later) or `Unreachable`.
-        """
+    def sender(self, connection: Connection, vault: Vault, links: Links) -> Sender:
+        """Who sends for a shop's *connection* while one slice of its lane is worked."""
 
 
 # --- reading from a system --------------------------------------------------------------------------------------

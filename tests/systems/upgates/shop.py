@@ -119,7 +119,8 @@ class Setup:
         target = UpgatesTarget(self.upgates.client, lambda: self.now)
         linked = [replace(one, link=self.links.rows.get((one.kind, one.key))) for one in documents]
         outcomes: dict[str, Outcome] = {}
-        async for settled in target.push(linked, self.context(), FakeVault(), self.links):
+        sender = target.sender(self.context().connection, FakeVault(), self.links)
+        async for settled in sender.push(linked, self.context()):
             for document, outcome in settled:
                 assert document.key not in outcomes
                 outcomes[document.key] = outcome

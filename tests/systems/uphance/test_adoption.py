@@ -56,7 +56,7 @@ class World:
         context = mapping_context(shop_key=self.key)
         documents = [self.document(draft) for one in orders for draft in target.desired_documents(one, context)]
         outcomes: dict[str, Outcome] = {}
-        async for settled in target.push(documents, context, self.vault, self.links):
+        async for settled in target.sender(context.connection, self.vault, self.links).push(documents, context):
             for document, outcome in settled:
                 outcomes[document.key] = outcome
                 if isinstance(outcome, Delivered):

@@ -99,7 +99,9 @@ async def test_every_order_is_in_uphance_exactly_once(seed: int, share: float, h
         target = target_in_memory(uphance, FakeMemory())
         documents = [document(target, one, links) for one in waiting.values()]
         try:
-            async for settled in target.push(documents, mapping_context(), vault, links):
+            async for settled in target.sender(mapping_context().connection, vault, links).push(
+                documents, mapping_context()
+            ):
                 for sent, outcome in settled:
                     chaos.may_kill()  # before the engine could settle
                     assert isinstance(outcome, Delivered | Retry), outcome

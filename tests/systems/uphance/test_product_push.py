@@ -238,7 +238,8 @@ class Setup:
 
     async def push(self, document: Document) -> Outcome:
         outcomes: list[Outcome] = []
-        async for settled in self.target.push([document], self.context, self.vault, self.links):
+        sender = self.target.sender(self.context.connection, self.vault, self.links)
+        async for settled in sender.push([document], self.context):
             outcomes += [outcome for _, outcome in settled]
         [outcome] = outcomes
         if isinstance(outcome, Delivered):

@@ -128,7 +128,8 @@ class Setup:
 
     async def push(self, orders: list[Order]) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
-        async for settled in self.target.push(self.documents(orders), self.context, self.vault, self.links):
+        sender = self.target.sender(self.context.connection, self.vault, self.links)
+        async for settled in sender.push(self.documents(orders), self.context):
             for document, outcome in settled:
                 outcomes[document.key] = outcome
                 if isinstance(outcome, Delivered):

@@ -23,7 +23,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.errors import WrongOrganisation
-from upbridge.systems.uphance.target import UphanceTarget
+from upbridge.systems.uphance.target import UphanceSender, UphanceTarget
 
 #: What it costs to find an order again: the client says once whom it speaks for, then lists what is newer.
 LOOK = ["POST /organisations/set_current_org", "GET /sales_orders"]
@@ -57,10 +57,13 @@ class World:
     async def deliver(self, *orders: Order, attempts: int = 0) -> list[Outcome]:
         return await self.push(*(self.document(self.draft(one), attempts) for one in orders))
 
-    async def push(self, *documents: Document) -> list[Outcome]:
-        """Push and settle as the engine does."""
+    def sender(self) -> UphanceSender:
+        return self.target.sender(self.context.connection, self.vault, self.links)
+
+    async def push(self, *documents: Document, by: UphanceSender | None = None) -> list[Outcome]:
+        """Push and settle as the engine does, in a slice of its own if none is under way."""
         outcomes: list[Outcome] = []
-        async for settled in self.target.push(documents, self.context, self.vault, self.links):
+        async for settled in (by or self.sender()).push(documents, self.context):
             for document, outcome in settled:
                 outcomes.append(outcome)
                 if isinstance(outcome, Delivered):
@@ -269,6 +272,17 @@ class TestSending:
 
         assert isinstance((await world.push(document))[0], Dropped)
         assert world.uphance.calls == LOOK
+
+    async def test_an_order_that_comes_while_others_are_sent_costs_the_call_that_makes_it(
+        self, world: World
+    ) -> None:
+        sender = world.sender()
+        await world.push(world.document(world.draft(make_order(order_number="1"))), by=sender)
+        before = len(world.uphance.calls)
+
+        await world.push(world.document(world.draft(make_order(order_number="2"))), by=sender)
+
+        assert world.uphance.calls[before:] == ["POST /sales_orders"]
 
     async def test_a_customer_that_was_made_is_noted_with_the_attempt_at_its_order(self, world: World) -> None:
         await world.deliver(make_order(order_number="1"), make_order(order_number="2"))

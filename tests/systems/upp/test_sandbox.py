@@ -15,8 +15,9 @@ from upbridge.core.clock import utc_now
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Entity, Parked
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.systems.base import Links, MappingContext
+from upbridge.systems.base import MappingContext
 from upbridge.systems.http.exact_json import decode
+from upbridge.systems.links import Links
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upp.client import UppClient
@@ -98,7 +99,7 @@ def _read(raw: Any) -> Any:
 async def push(
     target: UppTarget, waiting: list[Document], context: MappingContext, vault: MemoryVault
 ) -> dict[str, Any]:
-    steps = [step async for step in target.push(waiting, context, vault, NO_LINKS)]
+    steps = [step async for step in target.sender(context.connection, vault, NO_LINKS).push(waiting, context)]
     return {document.key: outcome for step in steps for document, outcome in step}
 
 

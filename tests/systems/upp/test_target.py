@@ -15,7 +15,8 @@ from tests.support.upp import MemoryVault, drafts, make_document, make_front, ma
 from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Outcome, Parked, Retry
-from upbridge.systems.base import Links, Target
+from upbridge.systems.base import Target
+from upbridge.systems.links import Links
 from upbridge.systems.upp.target import UppTarget
 
 FRONT = make_front()
@@ -63,7 +64,10 @@ async def push(
     context = make_front(**shop_settings)
     async with upp.client() as client:
         target: Target = UppTarget(client)
-        steps = [step async for step in target.push(waiting, context, MemoryVault(), NO_LINKS)]
+        steps = [
+            step
+            async for step in target.sender(context.connection, MemoryVault(), NO_LINKS).push(waiting, context)
+        ]
     flat = [pair for step in steps for pair in step]
     assert len({document.key for document, _ in flat}) == len(flat), "an outcome came twice"
     return {document.key: outcome for document, outcome in flat}, steps
@@ -93,7 +97,10 @@ async def test_a_product_keeps_its_copy_and_an_order_keeps_none() -> None:
             for entity in (make_product(), make_order())
             for draft in drafts(target.desired_documents(entity, context))
         ]
-        steps = [step async for step in target.push(waiting, context, MemoryVault(), NO_LINKS)]
+        steps = [
+            step
+            async for step in target.sender(context.connection, MemoryVault(), NO_LINKS).push(waiting, context)
+        ]
 
     assert [outcome for step in steps for _, outcome in step] == [
         Delivered(remote_id="shop-2-v-4711", keep=waiting[0].body),
@@ -172,7 +179,11 @@ async def test_what_concerns_the_connection_is_raised_after_the_outcomes_so_far(
     settled: list[str] = []
 
     async with upp.client() as client:
-        outcomes = aiter(UppTarget(client).push(documents("product", 2500), FRONT, MemoryVault(), NO_LINKS))
+        outcomes = aiter(
+            UppTarget(client)
+            .sender(FRONT.connection, MemoryVault(), NO_LINKS)
+            .push(documents("product", 2500), FRONT)
+        )
         settled += [document.key for document, _ in await anext(outcomes)]
         with pytest.raises(error):
             await anext(outcomes)

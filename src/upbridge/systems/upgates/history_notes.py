@@ -12,8 +12,8 @@ from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import Attempt, Document, Link, LinkState
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
-from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
+from upbridge.systems.links import Links
 from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.payloads import ItemResult
 

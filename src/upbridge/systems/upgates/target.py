@@ -35,11 +35,12 @@ from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import SHIPPED, is_cancelled
-from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.base import Connection, MappingContext, UniqueName
 from upbridge.systems.connecting import Vault
 from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.idempotent_create import InDoubt
+from upbridge.systems.links import Links
 from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.history_notes import (
     HistoryNotes,
@@ -88,20 +89,27 @@ class UpgatesTarget:
         """Nothing is taken back by itself: neither a number nor a shipment."""
         return None
 
-    async def push(
-        self,
-        documents: Sequence[Document],
-        context: MappingContext,
-        vault: Vault,  # noqa: ARG002 - the client has the shop's credentials
-        links: Links,
-    ) -> AsyncGenerator[Settled, None]:
+    def sender(self, connection: Connection, vault: Vault, links: Links) -> "UpgatesSender":  # noqa: ARG002
+        """Who sends for one slice; the client has the shop's credentials."""
+        return UpgatesSender(self._client, self._clock, links)
+
+
+@dataclass(frozen=True, slots=True)
+class UpgatesSender:
+    """`base.Sender`."""
+
+    client: UpgatesClient
+    clock: Clock
+    links: Links
+
+    async def push(self, documents: Sequence[Document], context: MappingContext) -> AsyncGenerator[Settled, None]:
         """Send shipments, then stock; each answer is settled before the next call.
 
         Raises `LoginRefused`, `Throttled` or `Unreachable`, which concern the whole shop.
         """
         shipments = [document for document in documents if document.kind == SHIPMENT]
         for start in range(0, len(shipments), BATCH):
-            work = Shipping(self._client, self._clock, context, links)
+            work = Shipping(self.client, self.clock, context, self.links)
             async for settled in work.send(shipments[start : start + BATCH]):
                 yield settled
         stock = [document for document in documents if document.kind == STOCK]
@@ -140,7 +148,7 @@ class UpgatesTarget:
     ) -> Mapping[tuple[str, str], ItemResult]:
         """Write these numbers in one call; what Upgates says of each, by level and code."""
         asked = [(body["level"], (body["code"], Decimal(body["written"]))) for _, body in stock]
-        results = await self._client.put_stock(
+        results = await self.client.put_stock(
             variants=[item for level, item in asked if level == "variant"],
             products=[item for level, item in asked if level == "product"],
         )
@@ -152,7 +160,7 @@ class UpgatesTarget:
             said = "; ".join(result.messages) or "—"
             return Parked(Issue("stock.refused", {"code": body["code"], "said": said}))
         note = {name: value for name, value in body.items() if name not in _NOT_NOTED}
-        return Delivered(metadata={**note, "at": self._clock().isoformat()}, confirmed=result.updated is True)
+        return Delivered(metadata={**note, "at": self.clock().isoformat()}, confirmed=result.updated is True)
 
 
 # --- shipments ----------------------------------------------------------------------------------------------

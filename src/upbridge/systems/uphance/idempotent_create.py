@@ -17,8 +17,8 @@ from typing import Any
 from upbridge.core.clock import Clock
 from upbridge.core.errors import NotSent, Rejected, Unreachable
 from upbridge.domain.delivery import Attempt, Link, LinkState
-from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import Adoption, IdempotentCreate, InDoubt
+from upbridge.systems.links import Links
 from upbridge.systems.uphance.adoption import Forgotten
 from upbridge.systems.uphance.careful_read import Gap, Listing, read_above
 from upbridge.systems.uphance.client import UphanceClient

@@ -1,6 +1,7 @@
 """Which orders Uphance is sent, by the shop's settings. Pure."""
 
-from upbridge.domain.eligibility import OrderPolicy
+from upbridge.domain.eligibility import Eligibility, OrderPolicy
+from upbridge.domain.order import Order
 from upbridge.domain.statuses import READY
 from upbridge.systems.base import MappingContext
 
@@ -14,3 +15,8 @@ def order_policy(context: MappingContext) -> OrderPolicy:
         origins=shop_settings.get("uphance.origins"),
         statuses=shop_settings.get("uphance.order_statuses") or context.facts.statuses_of(*READY),
     )
+
+
+def is_sent(order: Order, context: MappingContext) -> bool:
+    """Whether Uphance is sent *order*."""
+    return order_policy(context).judge(order, context.facts) is Eligibility.SENT

@@ -12,6 +12,7 @@ is "delivered" in the sense that they accepted it: 202 promises no more.
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
@@ -32,9 +33,10 @@ from upbridge.domain.delivery import (
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.base import Connection, MappingContext, UniqueName
 from upbridge.systems.connecting import Vault
 from upbridge.systems.http.batching import Waiting, pieces
+from upbridge.systems.links import Links
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.client import BATCH, UppClient
 from upbridge.systems.upp.order_policy import order_policy
@@ -86,21 +88,29 @@ class UppTarget:
         """A product as last *sent* with stock 0 and inactive; None for an order, or if that was sent."""
         return mapping.tombstone(kind, sent)
 
-    async def push(
-        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
-    ) -> AsyncGenerator[Settled, None]:
+    def sender(self, connection: Connection, vault: Vault, links: Links) -> "UppSender":  # noqa: ARG002
+        """Who sends for one slice. Repeats are harmless on both endpoints, so *links* are not needed."""
+        return UppSender(self._client, vault)
+
+
+@dataclass(frozen=True, slots=True)
+class UppSender:
+    """`base.Sender`."""
+
+    client: UppClient
+    vault: Vault
+
+    async def push(self, documents: Sequence[Document], context: MappingContext) -> AsyncGenerator[Settled, None]:
         """Send *documents*, products before the orders that name them; outcomes follow each call.
 
         A refused item is `Parked` with `upp.rejected` and the vendor's words. While `upp.send` is off everything
-        is `Dropped`, what is withdrawn included: switching off is not taking back. Repeats are harmless on both
-        endpoints, so *links* are not needed. Raises `LoginRefused`, `Throttled`, `Unreachable` for what concerns
-        the whole connection.
+        is `Dropped`, what is withdrawn included: switching off is not taking back. Raises `LoginRefused`,
+        `Throttled`, `Unreachable` for what concerns the whole connection.
         """
-        del links
         if not context.settings.yes("upp.send"):
             yield [(document, Dropped("upp.send is off")) for document in documents]
             return
-        calls: dict[str, _Send] = {mapping.PRODUCT: self._client.ingest, mapping.ORDER: self._client.send_orders}
+        calls: dict[str, _Send] = {mapping.PRODUCT: self.client.ingest, mapping.ORDER: self.client.send_orders}
         strange = {document.kind for document in documents} - calls.keys()
         if strange:
             raise ValueError(f"Upp.ai takes no {', '.join(sorted(strange))}")
@@ -109,7 +119,7 @@ class UppTarget:
             for kind in calls
             for batch in pieces([document for document in documents if document.kind == kind], BATCH)
         ]
-        async with aclosing(_deliver(_Round(batches), calls, vault)) as steps:
+        async with aclosing(_deliver(_Round(batches), calls, self.vault)) as steps:
             async for settled in steps:
                 yield settled
 

@@ -1,6 +1,7 @@
 """Abacus as a target: what it should hold of an order or a product (pure), and how that is sent."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from json import loads
 
@@ -20,8 +21,9 @@ from upbridge.domain.delivery import (
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.base import Connection, MappingContext, UniqueName
 from upbridge.systems.connecting import Tools, Vault
+from upbridge.systems.links import Links
 
 
 class AbacusTarget:
@@ -63,16 +65,31 @@ class AbacusTarget:
         page = loads(sent)
         return canonical({**page, "on_sale": False}) if kind == "product" and page["on_sale"] else None
 
+    def sender(self, connection: Connection, vault: Vault, links: Links) -> "AbacusSender":
+        """Who sends while one slice of the lane is worked. Abacus keeps one page a thing: *links* need not be
+        asked what is there."""
+        del connection, links
+        return AbacusSender(self._tools, self._base, vault)
+
+
+@dataclass(frozen=True, slots=True)
+class AbacusSender:
+    """`base.Sender`."""
+
+    tools: Tools
+    base: str
+    vault: Vault
+
     async def push(
-        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
+        self, documents: Sequence[Document], context: MappingContext
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
         """Write one after the other; what Abacus refuses waits for a person, and stops no other.
 
         Raises `LoginRefused`, `Throttled`, `Unreachable` for what concerns the whole connection.
         """
-        del context, links
-        key = (await vault.secret())["abacus_key"]
-        client = AbacusClient(self._tools.http, self._base, key, self._tools.clock)
+        del context
+        key = (await self.vault.secret())["abacus_key"]
+        client = AbacusClient(self.tools.http, self.base, key, self.tools.clock)
         for document in documents:
             try:
                 await client.write(document.kind, document.key, document.body)
