@@ -38,7 +38,7 @@ from upbridge.web.readiness import Readiness
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge.webhooks.connection_pool import SIZE as INBOX_POOL
 from upbridge.webhooks.connection_pool import InboxPool
-from upbridge.webhooks.inbox import Inbox, inbox_engine
+from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
 from upbridge.worker_container import WorkerContainer
 
 log = structlog.get_logger(__name__)
@@ -126,12 +126,16 @@ def create_web_container(
     *,
     clock: Clock = utc_now,
     port: int = DEFAULT_PORT,
+    webhook_seconds: float = DEADLINE,
 ) -> WebContainer:
-    """The web process's collaborators. Asks nothing of the database yet."""
+    """The web process's collaborators. Asks nothing of the database yet.
+
+    A webhook that is not stored within *webhook_seconds* is refused.
+    """
     cipher = Cipher(settings.keys())
     shops = Shops(database.engine, cipher, SYSTEMS.settings, way=Way.PLATFORM)
     worker: Deferred[WorkerContainer] = Deferred("the key of the webhook addresses is not loaded yet")
-    webhook_connections = inbox_engine(database.conninfo)
+    webhook_connections = inbox_engine(database.conninfo, seconds=webhook_seconds)
     wake_ups = WakeUps(create_jobs(database.conninfo, pool_size=1))
     pages = Pages.of(
         settings,
@@ -151,7 +155,10 @@ def create_web_container(
         clock=clock,
         http=http,
         inbox=Inbox(
-            webhook_connections, clock, announce=lambda shop_id, source: wake_ups.ask(Lane.pull(shop_id, source))
+            webhook_connections,
+            clock,
+            announce=lambda shop_id, source: wake_ups.ask(Lane.pull(shop_id, source)),
+            seconds=webhook_seconds,
         ),
         webhook_connections=webhook_connections,
         wake_ups=wake_ups,

@@ -1,6 +1,7 @@
 """Whole lists: the first import, the safety net, the search for deleted products. Nothing is skipped, ever."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -241,7 +242,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 async def test_a_kill_in_any_page_repeats_that_and_the_next_at_most(
-    machine: Engine, monkeypatch: pytest.MonkeyPatch, step: str, number: int
+    machine: Engine, step: str, number: int
 ) -> None:
     machine.upgates.page_size = 10
     machine.upgates.sell(*range(1, 36))
@@ -254,13 +255,13 @@ async def test_a_kill_in_any_page_repeats_that_and_the_next_at_most(
         if seen == number:
             raise Killed
 
-    monkeypatch.setattr(puller, "BATCH", 1)  # one page after the other
+    page_by_page = replace(machine.service.puller, batch=1)
     with each_statement(machine.db, die), pytest.raises(Killed):
-        await machine.drain()
+        await machine.drain(by=page_by_page)
     await machine.db.dispose()  # its sessions go with a process, and the lane with its session
     assert (await run_of(machine)).state is RunState.RUNNING
 
-    await machine.drain()
+    await machine.drain(by=page_by_page)
 
     run = await run_of(machine)
     assert (run.state, run.done, run.total) == (RunState.DONE, 35, 35)

@@ -183,10 +183,10 @@ class Engine:
         async with self.db.begin() as tx:
             await tx.execute(insert(schema.connections).values(values))
 
-    async def drain(self, slices: int = 20) -> None:
-        """Read and send until nothing is left."""
+    async def drain(self, slices: int = 20, *, by: Puller | None = None) -> None:
+        """Read and send until nothing is left: by our own puller, or *by* another one."""
         for _ in range(slices):
-            more = await self.pull()
+            more = await self.pull(by=by)
             if not (await self.push() or more):
                 return
         raise AssertionError("the work does not end")

@@ -23,6 +23,7 @@ from upbridge.settings import Settings
 from upbridge.store.database import Database
 from upbridge.web_container import WebContainer, create_web_container
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
+from upbridge.webhooks.inbox import DEADLINE
 
 Json = dict[str, Any]
 
@@ -79,14 +80,22 @@ MakeClient = Callable[[Database], Awaitable[tuple[FastAPI, httpx.AsyncClient]]]
 
 
 @pytest.fixture
-async def make_client() -> AsyncIterator[MakeClient]:
+def webhook_seconds() -> float:
+    """How long a webhook may take to be stored."""
+    return DEADLINE
+
+
+@pytest.fixture
+async def make_client(webhook_seconds: float) -> AsyncIterator[MakeClient]:
     """The application on a database, and a caller of it. The addresses are not loaded yet."""
     apps: list[tuple[FastAPI, httpx.AsyncClient, httpx.AsyncClient]] = []
 
     async def make(database: Database) -> tuple[FastAPI, httpx.AsyncClient]:
         app = create_app(settings())
         outward = httpx.AsyncClient(transport=httpx.MockTransport(no_network))
-        app.state.container = create_web_container(settings(), database, outward, clock=MovableClock(MID_HOUR))
+        app.state.container = create_web_container(
+            settings(), database, outward, clock=MovableClock(MID_HOUR), webhook_seconds=webhook_seconds
+        )
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="https://upbridge.example")
         apps.append((app, client, outward))

@@ -2,9 +2,10 @@
 
 import pytest
 
+from upbridge.webhooks.inbox import DEADLINE
 
-@pytest.fixture(autouse=True)
-def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is stored is no question of how busy a machine is: only tests marked `deadline` refuse what is late."""
-    if request.node.get_closest_marker("deadline") is None:
-        monkeypatch.setattr("upbridge.webhooks.inbox.DEADLINE", 60.0)
+
+@pytest.fixture
+def webhook_seconds(request: pytest.FixtureRequest) -> float:
+    """A minute, for a busy machine: only tests marked `deadline` refuse what is late."""
+    return 60.0 if request.node.get_closest_marker("deadline") is None else DEADLINE

@@ -38,9 +38,11 @@ def announced() -> list[tuple[ShopId, str]]:
 
 
 @pytest.fixture
-async def inbox(database: Database, announced: list[tuple[ShopId, str]]) -> AsyncIterator[Inbox]:
-    pool = inbox_engine(database.conninfo)
-    inbox = Inbox(pool, lambda: NOON, announce=lambda *what: announced.append(what))
+async def inbox(
+    database: Database, announced: list[tuple[ShopId, str]], webhook_seconds: float
+) -> AsyncIterator[Inbox]:
+    pool = inbox_engine(database.conninfo, seconds=webhook_seconds)
+    inbox = Inbox(pool, lambda: NOON, announce=lambda *what: announced.append(what), seconds=webhook_seconds)
     await inbox.warm_up()
     yield inbox
     await pool.dispose()

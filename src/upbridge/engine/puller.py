@@ -73,6 +73,8 @@ class Puller:
     read_ahead: ReadAhead
     logins: Logins
     coalesce_seconds: float
+    batch: int = BATCH
+    """Changes that are read together at most."""
 
     async def pull(
         self, lane: Lane, guard: AsyncConnection, *, monotonic: Callable[[], float] = time.monotonic
@@ -97,7 +99,7 @@ class Puller:
             if passage is None or passage.failed:  # only the worker that has the lane blocks it
                 passage = await lane_rows.passage(guard, lane, now=now)
             batch = await change_queries.claim(
-                guard, lane.shop_id, lane.system, below=passage.below, limit=BATCH, now=now
+                guard, lane.shop_id, lane.system, below=passage.below, limit=self.batch, now=now
             )
             if not batch:
                 return False

@@ -52,9 +52,10 @@ FEW = 100
 _WARM = 4
 
 
-def inbox_engine(conninfo: str) -> InboxPool:
-    """Connections of its own, so that no page and no job can keep a webhook waiting for one."""
-    return InboxPool(conninfo, statement_seconds=DEADLINE, lock_seconds=LOCK)
+def inbox_engine(conninfo: str, *, seconds: float = DEADLINE) -> InboxPool:
+    """Connections of its own, so that no page and no job can keep a webhook waiting for one. No statement of
+    theirs takes longer than *seconds*."""
+    return InboxPool(conninfo, statement_seconds=seconds, lock_seconds=LOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,11 @@ Announce: TypeAlias = Callable[[ShopId, str], None]
 class Inbox:
     """Stores deliveries of known shops."""
 
-    def __init__(self, engine: InboxPool, clock: Clock, *, announce: Announce) -> None:
-        """*announce*: told of each shop and source whose news a worker may read at once; must return at once."""
+    def __init__(self, engine: InboxPool, clock: Clock, *, announce: Announce, seconds: float = DEADLINE) -> None:
+        """*announce*: told of each shop and source whose news a worker may read at once; must return at once.
+        *seconds*: after which a delivery that is not committed is refused."""
         self._pool = engine
+        self._seconds = seconds
         self._clock = clock
         self._announce = announce
         self._waiting: list[tuple[_Line, _Delivery]] = []
@@ -119,7 +122,7 @@ class Inbox:
     ) -> None:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens, or not at addresses of this
         *generation* any more), `NotReady` (repeat it). *waited*: seconds that it has had already."""
-        await self._store(_Line(shop_id, generation, source), event, hints, seconds=DEADLINE - waited)
+        await self._store(_Line(shop_id, generation, source), event, hints, seconds=self._seconds - waited)
 
     async def store_together(
         self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys, generation: int = 0
@@ -135,7 +138,7 @@ class Inbox:
             async def write() -> None:
                 await asyncio.sleep(PAUSE)
                 del self._together[line]  # who comes from now on may know of something newer
-                await self._store(line, event, hints, seconds=DEADLINE - PAUSE)
+                await self._store(line, event, hints, seconds=self._seconds - PAUSE)
 
             together = self._together[line] = asyncio.create_task(write())
             together.add_done_callback(_seen)  # all who wait for it may have hung up
