@@ -1,9 +1,12 @@
 """The program, called as a shell calls it, over a shared database."""
 
 import io
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -39,16 +42,36 @@ def environment(monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: An
     return monkeypatch
 
 
-def to_standard_error(*_: Any, **__: Any) -> None:
-    """Logs where the program has them, without touching the logging of the tests."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=False)
+def loggers() -> Iterator[logging.Logger]:
+    """All loggers of the standard library that are there."""
+    yield logging.getLogger()
+    yield from (one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger))
+
+
+@contextmanager
+def its_own_logging() -> Iterator[None]:
+    """The program configures the logging of its process, which here is that of the tests: they get theirs back."""
+    before = {one: (one.handlers[:], one.level, one.disabled) for one in loggers()}
+    ours = structlog.get_config() if structlog.is_configured() else None
+    try:
+        yield
+    finally:
+        for one in loggers():
+            handlers, level, one.disabled = before.get(one, ([], logging.NOTSET, False))
+            one.handlers[:] = handlers
+            one.setLevel(level)
+        structlog.configure(**ours) if ours else structlog.reset_defaults()
+        for name, module in sys.modules.items():
+            if not (name.startswith("upbridge") and isinstance(module, ModuleType)):
+                continue
+            for log in vars(module).values():
+                if isinstance(log, type(structlog.get_logger())):
+                    vars(log).pop("bind", None)  # which keeps what was configured when it was first used
 
 
 @pytest.fixture
-def program(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Program]:
+def program(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
     """Call the program: `program("shops", "list", "--json", stdin="…")`."""
-    for module in ("common", "keys", "tools", "run"):
-        environment.setattr(f"upbridge.cli.{module}.configure_logging", to_standard_error)
 
     def call(*words: str, stdin: str = "") -> Ended:
         environment.setattr(sys, "argv", ["upbridge", *words])
@@ -56,14 +79,14 @@ def program(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         capsys.readouterr()
         code = 0
         try:
-            cli.main()
+            with its_own_logging():
+                cli.main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         written = capsys.readouterr()
         return Ended(code, written.out, written.err)
 
-    yield call
-    structlog.reset_defaults()
+    return call
 
 
 @pytest.fixture

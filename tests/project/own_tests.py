@@ -9,11 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from tests.project.documents import TOP
 
-#: Our own names that a test replaces all the same: the place, and why nothing better is at hand.
+#: What of ours is replaced all the same: the place, and why that is what is tested.
 PATCHED: Mapping[str, str] = {
-    "tests/cli/conftest.py:program": "the program would log through the handlers of the tests' own process",
-    "tests/engine/test_runs.py:test_a_kill_in_any_page_repeats_that_and_the_next_at_most": "page after page",
-    "tests/webhooks/conftest.py:unhurried": "how long a commit takes is no question of these tests",
+    "tests/conformance/third_system/program.py:": "a process of its own, with one line more in the registry",
 }
 
 #: Private names that a test uses all the same: the place, and why nothing better is at hand.
@@ -100,18 +98,46 @@ def fixtures_in(tree: ast.AST) -> Iterator[str]:
 
 
 def patches(place: str, tree: ast.AST) -> Iterator[str]:
-    """`place:function` where `setattr` of a monkeypatch replaces what belongs to our packages."""
-    ours = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0].startswith("upbridge")
-        for name in node.names
-    }
-    for function, call in calls(tree):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "setattr" and call.args:
-            target = ast.unparse(call.args[0])
-            if target.lstrip("f").strip("'\"").startswith("upbridge") or target.split(".")[0] in ours:
+    """`place:function` where something that belongs to our packages or tests is replaced: by a monkeypatch, by
+    `unittest.mock`, or by an assignment to what was imported."""
+    ours = set(imported_from_us(tree))
+    for function, part in parts(tree):
+        match part:
+            case ast.ImportFrom(module="unittest.mock") | ast.Import(names=[ast.alias(name="unittest.mock")]):
                 yield f"{place}:{function}"
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=[target, *_]) if (
+                name in _PATCHERS
+            ):
+                if _is_ours(target, ours):
+                    yield f"{place}:{function}"
+            case ast.Assign(targets=targets):
+                if any(isinstance(one, ast.Attribute | ast.Subscript) and _is_ours(one, ours) for one in targets):
+                    yield f"{place}:{function}"
+
+
+_PATCHERS = {"setattr", "delattr", "setitem", "delitem"}
+_OURS = ("upbridge", "upbridge_sandbox", "tests", "bench")
+
+
+def imported_from_us(tree: ast.AST) -> Iterator[str]:
+    """The names under which a module knows what it has imported of ours."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] in _OURS:
+                yield from (name.asname or name.name for name in names)
+            case ast.Import(names=names):
+                yield from (
+                    name.asname or name.name.split(".")[0] for name in names if name.name.split(".")[0] in _OURS
+                )
+
+
+def _is_ours(target: ast.expr, ours: set[str]) -> bool:
+    """Whether *target* is a place in a module or a class of ours: named by its dotted path, or by what was
+    imported."""
+    written = ast.unparse(target)
+    if isinstance(target, ast.Constant | ast.JoinedStr):
+        return written.lstrip("f").strip("'\"").split(".")[0] in _OURS
+    return written.split(".")[0].split("[")[0] in ours
 
 
 def reaches(place: str, tree: ast.AST) -> Iterator[str]:

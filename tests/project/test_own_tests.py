@@ -35,20 +35,39 @@ def test_what_is_ones_own_or_pythons_is_no_reach(source: str) -> None:
     assert list(own_tests.reaches("tests/x.py", ast.parse(source))) == []
 
 
-def test_a_patch_of_ours_and_a_sleep_are_found_with_their_function() -> None:
-    source = """
-from upbridge.store import shops
+@pytest.mark.parametrize(
+    "patch",
+    [
+        'monkeypatch.setattr(shops, "LIMIT", 1)',
+        'monkeypatch.setattr(shops.Shops, "get", None)',
+        'monkeypatch.setattr("upbridge.jobs.push", None)',
+        'monkeypatch.setattr(f"upbridge.cli.{name}.push", None)',
+        'monkeypatch.delattr(shops, "LIMIT")',
+        'monkeypatch.setitem(shops.NAMES, "a", 1)',
+        "shops.LIMIT = 1",
+        'shops.NAMES["a"] = 1',
+        'setattr(shops, "LIMIT", 1)',
+        "upbridge.jobs.push = None",
+        "from unittest.mock import patch",
+        "import unittest.mock",
+    ],
+)
+def test_a_patch_of_ours_is_found_with_its_function(patch: str) -> None:
+    tree = ast.parse(f"import upbridge.jobs\nfrom upbridge.store import shops\ndef test_it():\n    {patch}")
 
-def test_it(monkeypatch):
-    monkeypatch.setattr(shops, "LIMIT", 1)
-    monkeypatch.setattr("upbridge.jobs.push", None)
-    monkeypatch.setattr(sys, "argv", [])
+    assert list(own_tests.patches("tests/x.py", tree)) == ["tests/x.py:test_it"]
 
-async def test_that():
-    await asyncio.sleep(0)
-    await asyncio.sleep(0.1)
-"""
-    tree = ast.parse(source)
 
-    assert list(own_tests.patches("tests/x.py", tree)) == ["tests/x.py:test_it"] * 2
+@pytest.mark.parametrize(
+    "harmless", ['monkeypatch.setattr(sys, "argv", [])', "one.limit = shops.LIMIT", "x = shops"]
+)
+def test_what_is_not_ours_or_made_by_the_test_may_be_replaced(harmless: str) -> None:
+    tree = ast.parse(f"from upbridge.store import shops\ndef test_it():\n    {harmless}")
+
+    assert list(own_tests.patches("tests/x.py", tree)) == []
+
+
+def test_a_sleep_is_found_with_its_function() -> None:
+    tree = ast.parse("async def test_that():\n    await asyncio.sleep(0)\n    await asyncio.sleep(0.1)")
+
     assert list(own_tests.sleeps("tests/x.py", tree)) == ["tests/x.py:test_that"]

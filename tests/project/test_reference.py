@@ -36,10 +36,10 @@ def test_every_page_is_up_to_date() -> None:
     assert list(reference.complaints()) == []
 
 
-def test_a_page_that_is_out_of_date_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "PAGES", {**reference.PAGES, "http.md": lambda: "something else"})
+def test_a_page_that_is_out_of_date_is_found() -> None:
+    pages = {**reference.PAGES, "http.md": lambda: "something else"}
 
-    assert list(reference.complaints()) == ["docs/reference/http.md is out of date: run make docs"]
+    assert list(reference.complaints(pages)) == ["docs/reference/http.md is out of date: run make docs"]
 
 
 def test_the_addresses_that_others_call_are_listed() -> None:
