@@ -38,6 +38,15 @@ def test_a_command_loads_nothing_that_writes_or_sends_mails() -> None:
     assert loaded("shops", "--help").isdisjoint({"jinja2", "aiosmtplib"})
 
 
+def test_a_worker_is_put_together_without_a_web_framework() -> None:
+    show = "import sys, upbridge.bootstrap, upbridge.jobs; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
+
+    assert {name.partition(".")[0] for name in done.stdout.split()}.isdisjoint(
+        {"fastapi", "starlette", "uvicorn", "jinja2"}
+    )
+
+
 def test_every_command_stands_where_the_list_says() -> None:
     group = typer.main.get_group(app)
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from upbridge.core.bodies import request_body
 from upbridge.core.bounded_json import loads
 from upbridge.core.bounds import SIGNED_CALL
 from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
+from upbridge.core.request_bodies import request_body
 from upbridge.installation.service import Answer, InstallationService
 
 _NO_STORE = {"Cache-Control": "no-store"}

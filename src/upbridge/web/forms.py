@@ -9,9 +9,9 @@ from python_multipart import parse_form
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import File
 
-from upbridge.core.bodies import request_body
 from upbridge.core.bounds import FORM, UPLOAD, Bounds
 from upbridge.core.errors import BadRequest
+from upbridge.core.request_bodies import request_body
 
 
 async def read_form(request: Request, *, origin: str, bounds: Bounds = FORM) -> dict[str, list[str]]:

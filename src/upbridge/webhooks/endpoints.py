@@ -8,10 +8,10 @@ from typing import Protocol
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from upbridge.core.bodies import declared_size, request_body, skip_body
 from upbridge.core.bounds import WEBHOOK
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
+from upbridge.core.request_bodies import declared_size, request_body, skip_body
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.platform import PLATFORM
