@@ -38,7 +38,7 @@ from upbridge.web.readiness import Readiness
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge.webhooks.connection_pool import SIZE as INBOX_POOL
 from upbridge.webhooks.connection_pool import InboxPool
-from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
+from upbridge.webhooks.inbox import DEADLINE, Announce, Inbox, inbox_engine
 from upbridge.worker_container import WorkerContainer
 
 log = structlog.get_logger(__name__)
@@ -119,6 +119,11 @@ class WebContainer:
         await self.readiness.close()
 
 
+def _announce(wake_ups: WakeUps) -> Announce:
+    """What the inbox does with news: it has the lane woken that reads them."""
+    return lambda shop_id, source: wake_ups.ask(Lane.pull(shop_id, source))
+
+
 def create_web_container(
     settings: Settings,
     database: Database,
@@ -128,10 +133,8 @@ def create_web_container(
     port: int = DEFAULT_PORT,
     webhook_seconds: float = DEADLINE,
 ) -> WebContainer:
-    """The web process's collaborators. Asks nothing of the database yet.
-
-    A webhook that is not stored within *webhook_seconds* is refused.
-    """
+    """The web process's collaborators. Asks nothing of the database yet. A webhook that is not stored within
+    *webhook_seconds* is refused."""
     cipher = Cipher(settings.keys())
     shops = Shops(database.engine, cipher, SYSTEMS.settings, way=Way.PLATFORM)
     worker: Deferred[WorkerContainer] = Deferred("the key of the webhook addresses is not loaded yet")
@@ -154,12 +157,7 @@ def create_web_container(
         database=database,
         clock=clock,
         http=http,
-        inbox=Inbox(
-            webhook_connections,
-            clock,
-            announce=lambda shop_id, source: wake_ups.ask(Lane.pull(shop_id, source)),
-            seconds=webhook_seconds,
-        ),
+        inbox=Inbox(webhook_connections, clock, announce=_announce(wake_ups), seconds=webhook_seconds),
         webhook_connections=webhook_connections,
         wake_ups=wake_ups,
         pages=pages,
