@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON
 from tests.support.shops import KEY
 from upbridge.core.encryption import Cipher
-from upbridge.domain.walk import Answer, Row
+from upbridge.domain.walk import ListPage, ListRow
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.settings import Settings
 from upbridge_sandbox.demo.processes import Failed
@@ -96,8 +96,8 @@ async def test_the_prepared_catalogue_answers_what_the_first_import_asks_for() -
             page = (await outside.get("/api/v2/products", params=asked)).json()
             ids = [product["product_id"] for product in page["products"]]
             seen.update(ids)
-            rows = [Row(str(one)) for one in ids]
-            walk = walk.read(Answer(rows, page["number_of_pages"], page["number_of_items"]))
+            rows = [ListRow(str(one)) for one in ids]
+            walk = walk.read(ListPage(rows, page["number_of_pages"], page["number_of_items"]))
 
     assert walk.proven
     assert walk.steps > 1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from upbridge.domain.walk import Answer, Row
+from upbridge.domain.walk import ListPage, ListRow
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ class MovingList:
     count: int
     moves: float = 0.0
     per_second: int = 1
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, ListRow] = field(default_factory=dict)
     stayed: set[str] = field(default_factory=set)
     """Rows that have been there all the time and were not edited."""
     broken: set[str] = field(default_factory=set)
@@ -33,7 +33,7 @@ class MovingList:
         for number in range(self.count):
             moment = START + timedelta(seconds=number // self.per_second)
             key = str(1000 + number)
-            self.rows[key] = Row(key, created=moment, updated=moment)
+            self.rows[key] = ListRow(key, created=moment, updated=moment)
         self.stayed = set(self.rows)
         self.now = START + timedelta(seconds=self.count + 3600)
 
@@ -41,7 +41,7 @@ class MovingList:
 
     def edit(self, key: str) -> None:
         self.now += timedelta(seconds=self.rng.choice((0, 0, 1)))
-        self.rows[key] = Row(key, created=self.rows[key].created, updated=self.now)
+        self.rows[key] = ListRow(key, created=self.rows[key].created, updated=self.now)
 
     def delete(self, key: str) -> None:
         del self.rows[key]
@@ -51,7 +51,7 @@ class MovingList:
     def add(self) -> None:
         self.now += timedelta(seconds=self.rng.choice((0, 1)))
         key = str(5000 + self.moved)
-        self.rows[key] = Row(key, created=self.now, updated=self.now)
+        self.rows[key] = ListRow(key, created=self.now, updated=self.now)
 
     def move(self) -> None:
         """Something happens before an answer, or nothing."""
@@ -74,9 +74,9 @@ class MovingList:
         page: int,
         size: int,
         *,
-        order: Callable[[Row], object],
-        only: Callable[[Row], bool] = lambda _row: True,
-    ) -> Answer | None:
+        order: Callable[[ListRow], object],
+        only: Callable[[ListRow], bool] = lambda _row: True,
+    ) -> ListPage | None:
         """One page; None where it cannot be read."""
         self.calls += 1
         self.move()
@@ -86,4 +86,4 @@ class MovingList:
         rows = found[(page - 1) * size : page * size]
         if any(row.key in self.broken for row in rows):
             return None
-        return Answer(rows, pages=-(-len(found) // size), total=len(found))
+        return ListPage(rows, pages=-(-len(found) // size), total=len(found))

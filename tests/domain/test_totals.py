@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.order_situations import Situation, each_situation
 from tests.support.orders import make_charge, make_line, make_money, make_order, make_voucher
-from upbridge.domain.allocation import Delivery, delivered_goods, sold_items
+from upbridge.domain.allocation import AllocatedOrder, delivered_goods, sold_items
 from upbridge.domain.money import CENT
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.totals import Carrier, OrderTotals, Reading
@@ -165,7 +165,7 @@ def orders(draw: st.DrawFn) -> Order:
     )
 
 
-def delivery(order: Order, *, with_vat: bool) -> Delivery:
+def delivery(order: Order, *, with_vat: bool) -> AllocatedOrder:
     return delivered_goods(OrderTotals.of(order), with_vat=with_vat, services=["c0", "Thing C3", "C1-0"])
 
 

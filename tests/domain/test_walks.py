@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.moving_lists import START, MovingList
-from upbridge.domain.walk import Row, Walk
+from upbridge.domain.walk import ListRow, Walk
 from upbridge.domain.walk_by_id import IdWalk
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.domain.walk_by_time import TimeAsk, TimeWalk, Window
@@ -39,13 +39,13 @@ def by_time(
     return walk, seen
 
 
-def _order(walk: TimeWalk, row: Row, *, sorts: bool) -> object:
+def _order(walk: TimeWalk, row: ListRow, *, sorts: bool) -> object:
     if not sorts:  # the newest first, no matter what was asked for
         return -int(row.key)
     return (row.created if walk.by == "created" or walk.ask.window else row.updated, int(row.key))
 
 
-def _chosen(by: str, asked: TimeAsk, row: Row) -> bool:
+def _chosen(by: str, asked: TimeAsk, row: ListRow) -> bool:
     assert row.created is not None
     assert row.updated is not None
     window = asked.window
@@ -215,7 +215,7 @@ def by_id(
     return walk, seen
 
 
-def _above(since: int | None, row: Row) -> bool:
+def _above(since: int | None, row: ListRow) -> bool:
     return since is None or int(row.key) > since
 
 

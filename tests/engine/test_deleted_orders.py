@@ -12,7 +12,7 @@ from tests.support.engine import Engine
 from tests.support.simulated import answering
 from tests.support.upgates import raw_order
 from upbridge.engine import deleted_orders
-from upbridge.engine.deleted_orders import Listing
+from upbridge.engine.deleted_orders import DeletedListing
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.store.changes import Kind, Origin
 from upbridge.systems.upgates.orders import parse_order
@@ -44,7 +44,7 @@ def lists(machine: Engine) -> list[Any]:
     return machine.upgates.asked("/orders", deleted_yn="true")
 
 
-async def listing(machine: Engine) -> Listing:
+async def listing(machine: Engine) -> DeletedListing:
     async with machine.db.connect() as tx:
         return await deleted_orders.listing(tx, machine.shop_id)
 
@@ -79,7 +79,7 @@ async def test_an_order_whose_deletion_was_not_announced_is_found_in_the_list_of
     await net(machine)
 
     assert await taken_back(machine) == ["B"]
-    assert await listing(machine) is Listing.YES
+    assert await listing(machine) is DeletedListing.YES
     assert await machine.changes() == []
 
 
@@ -212,7 +212,7 @@ async def test_a_shop_whose_api_passes_the_parameter_over_loses_nothing_and_is_a
 
     assert await taken_back(machine) == []
     assert len(lists(machine)) == 1
-    assert await listing(machine) is Listing.NO
+    assert await listing(machine) is DeletedListing.NO
     for _ in range(30):
         await net(machine)
     assert len(lists(machine)) == 2
@@ -227,7 +227,7 @@ async def test_a_shop_whose_api_refuses_the_parameter_is_asked_rarely_and_nothin
         await net(machine)
 
     assert len(lists(machine)) == 1
-    assert await listing(machine) is Listing.NO
+    assert await listing(machine) is DeletedListing.NO
     assert await machine.problems() == []
 
 
@@ -283,7 +283,7 @@ async def test_open_orders_are_asked_for_by_number_only_where_no_list_of_deleted
     await net(machine)
     await net(machine, hours=8)
 
-    assert await listing(machine) is Listing.YES
+    assert await listing(machine) is DeletedListing.YES
     assert asked_by_number(machine, "A") == 2
     assert len(lists(machine)) == 3
 

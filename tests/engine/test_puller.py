@@ -449,7 +449,7 @@ async def test_too_many_requests_closes_the_lane_until_they_say(machine: Engine)
     assert [one["attempts"] for one in await machine.changes()] == [0]
 
 
-def reading_orders_by(machine: Engine, reader: readers.Reader) -> Puller:
+def reading_orders_by(machine: Engine, reader: readers.ChangeReader) -> Puller:
     """A puller to which *reader* tells about orders."""
     ours = machine.service.readers
     return replace(machine.service.puller, readers=replace(ours, platform={**ours.platform, Kind.ORDER: reader}))
@@ -467,7 +467,7 @@ async def test_the_gravest_of_several_failures_decides(machine: Engine) -> None:
     async def fail(*_: object) -> None:
         raise next(errors)
 
-    reader = reading_orders_by(machine, readers.Reader(fail, 1))
+    reader = reading_orders_by(machine, readers.ChangeReader(fail, 1))
     await machine.hint(Kind.ORDER, "A-1", "A-2", "A-3")
 
     await machine.pull(by=reader)
@@ -479,7 +479,7 @@ async def test_an_unforeseen_error_is_raised(machine: Engine) -> None:
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    reader = reading_orders_by(machine, readers.Reader(fail, 100))
+    reader = reading_orders_by(machine, readers.ChangeReader(fail, 100))
     await machine.hint(Kind.ORDER, "A-1")
 
     with pytest.raises(ZeroDivisionError):

@@ -8,7 +8,7 @@ from tests.support.shops import KEY, MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES, Texts, keys
 from upbridge.insights.flow_lights import Light
-from upbridge.insights.flow_states import FlowState, Seen
+from upbridge.insights.flow_states import FlowFacts, FlowState
 from upbridge.insights.news import news_of
 from upbridge.insights.words import news_words
 from upbridge.store.shops import Shops
@@ -31,7 +31,7 @@ async def test_each_reason_of_a_light_is_said_once_in_every_language(
         for system in ("upp", "uphance")
     )
 
-    news = news_of(shop, flows, Seen(), platform="upgates")
+    news = news_of(shop, flows, FlowFacts(), platform="upgates")
 
     of_a_system = reason in {"broken", "elsewhere", "source_silent", "blocked"}
     assert [one.reason for one in news] == [reason] * (2 if of_a_system else 1)

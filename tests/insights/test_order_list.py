@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON
 from tests.support.rows import change_row, document_row, insert_rows, link_row, order_row, problem_row
 from tests.support.shops import MakeShop
-from upbridge.insights.order_list import PAGE, Box, ListedOrder, Place, listed_orders, matches
+from upbridge.insights.order_list import PAGE, Box, ListedOrder, OrderPlace, listed_orders, matches
 
 
 async def test_each_order_has_one_box_in_each_system_and_the_reason(
@@ -60,8 +60,8 @@ async def test_an_order_that_was_announced_and_never_read_is_listed_as_waiting(
     found = [one async for one in listed]
 
     assert [one.number for one in found] == [*(f"new-{number:05}" for number in range(PAGE + 2)), "known"]
-    assert found[0] == ListedOrder("new-00000", None, (Place("upp", Box.WAITING, "reading"),))
-    assert found[1].places == (Place("upp", Box.PARKED, "read.refused"),)
+    assert found[0] == ListedOrder("new-00000", None, (OrderPlace("upp", Box.WAITING, "reading"),))
+    assert found[1].places == (OrderPlace("upp", Box.PARKED, "read.refused"),)
 
 
 async def test_no_order_is_left_out_between_two_pages(engine: AsyncEngine, make_shop: MakeShop) -> None:
@@ -77,7 +77,9 @@ async def test_no_order_is_left_out_between_two_pages(engine: AsyncEngine, make_
 
 def test_the_list_can_be_of_one_box_and_one_reason() -> None:
     order = ListedOrder(
-        "O-1", NOON, (Place("upp", Box.DELIVERED, None), Place("uphance", Box.PARKED, "order.no_channel"))
+        "O-1",
+        NOON,
+        (OrderPlace("upp", Box.DELIVERED, None), OrderPlace("uphance", Box.PARKED, "order.no_channel")),
     )
 
     assert matches(order, boxes=[], reasons=[])

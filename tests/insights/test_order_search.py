@@ -12,7 +12,7 @@ from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_boxes import order_boxes
 from upbridge.insights.order_list import Box
-from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, Wanted, find_orders
+from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, OrderSearch, find_orders
 
 SYSTEMS = ("upp", "uphance")
 
@@ -20,7 +20,7 @@ SYSTEMS = ("upp", "uphance")
 async def look(engine: AsyncEngine, shop_id: ShopId, *, offset: int = 0, **wanted: Any) -> FoundOrders:
     async with engine.connect() as tx:
         return await find_orders(
-            tx, shop_id, Wanted(**wanted), platform="upgates", systems=SYSTEMS, offset=offset, limit=50
+            tx, shop_id, OrderSearch(**wanted), platform="upgates", systems=SYSTEMS, offset=offset, limit=50
         )
 
 

@@ -1,6 +1,6 @@
 """A mail says the same as plain text and as HTML, and what others wrote never becomes HTML."""
 
-from upbridge.mail.composing import Content, Item, Part, as_html, as_plain
+from upbridge.mail.composing import Content, Item, MailPart, as_html, as_plain
 
 STOP = "https://upbridge.example/ui/mail/" + "x" * 70
 CONTENT = Content(
@@ -8,7 +8,7 @@ CONTENT = Content(
     subject="Upbridge: Needs your attention",
     heading="Needs your attention",
     opening="Shop <b>Garde</b> & sons",
-    parts=(Part("What has happened", (Item("The shop does not answer", "word " * 30), Item("Well again"))),),
+    parts=(MailPart("What has happened", (Item("The shop does not answer", "word " * 30), Item("Well again"))),),
     button=("Open the admin", "https://shop.admin.s1.upgates.com/"),
     closing=("You find the add-on among the add-ons.",),
     stop_words="Stop these mails",

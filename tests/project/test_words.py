@@ -76,3 +76,13 @@ def test_the_glossary_names_no_gone_word() -> None:
 
     assert words.phrases_in(text) == []
     assert [name for name in words.NAMES if f"| {name} |" in text or f"`{name}`" in text] == []
+
+
+def test_a_class_that_bears_the_name_of_another_one_is_found() -> None:
+    one, other = ("src/upbridge/a.py", "class Row:\n    pass"), ("src/upbridge/b.py", "class Row:\n    pass")
+    private = ("src/upbridge/c.py", "class _Row:\n    pass")
+
+    assert list(words.meaning_two_things([one, private])) == []
+    assert list(words.meaning_two_things([one, other])) == [
+        "src/upbridge/b.py: Row: means something else in src/upbridge/a.py"
+    ]

@@ -80,8 +80,21 @@ _SPARED_FILES = {"tests/project/words.py", "tests/project/test_words.py"}
 
 
 def complaints() -> list[str]:
-    """One line for each word that is gone and still stands somewhere."""
-    return sorted({*_names(), *_phrases()})
+    """One line for each word that is gone and still stands somewhere, and for each that means two things."""
+    product = (one for one in _modules() if one[0].startswith("src/upbridge/"))
+    return sorted({*_names(), *_phrases(), *meaning_two_things(product)})
+
+
+def meaning_two_things(modules: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """One line for each class whose name another module gives to a class of its own."""
+    places: dict[str, list[str]] = {}
+    for name, source in modules:
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    for word, where in places.items():
+        if len(where) > 1:
+            yield f"{where[-1]}: {word}: means something else in {', '.join(where[:-1])}"
 
 
 def _modules() -> Iterator[tuple[str, str]]:

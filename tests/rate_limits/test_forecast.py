@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.clock import NOON
 from upbridge.domain.purpose import Purpose
-from upbridge.rate_limits.forecast import GOAL, PAGE, Plan, finish_time, plan
+from upbridge.rate_limits.forecast import GOAL, PAGE, DayForecast, finish_time, plan
 from upbridge.rate_limits.snapshot import take_snapshot
-from upbridge.rate_limits.windows import TARIFFS, Limits, State, limits_of
+from upbridge.rate_limits.windows import TARIFFS, BudgetState, Limits, limits_of
 
 
 def test_a_small_shop_fits_into_bronze() -> None:
@@ -23,7 +23,7 @@ def test_a_small_shop_fits_into_bronze() -> None:
 
 
 def test_what_a_busy_shop_should_buy_is_enough_and_no_more() -> None:
-    def silver(packages: int) -> Plan:
+    def silver(packages: int) -> DayForecast:
         return plan("silver", packages, products=5000, orders_per_day=200, product_changes_per_day=500)
 
     day = silver(0)
@@ -79,7 +79,7 @@ def test_a_simulated_day_never_spends_more_than_the_limits_hold(
 
 
 def test_a_long_run_ends_when_its_last_call_is_made() -> None:
-    idle = take_snapshot(State.fresh(Limits(10, 100), NOON), NOON)
+    idle = take_snapshot(BudgetState.fresh(Limits(10, 100), NOON), NOON)
     # 104 at once (IMPORT leaves 4 of 110, and the rest of the hour's tail at 12:50), one second each.
     assert finish_time(50, idle, NOON) == NOON + timedelta(seconds=50)
     assert finish_time(0, idle, NOON) == NOON
@@ -88,18 +88,18 @@ def test_a_long_run_ends_when_its_last_call_is_made() -> None:
 
 
 def test_a_long_run_waits_until_a_closed_budget_opens_and_for_those_before_it() -> None:
-    closed = State(
+    closed = BudgetState(
         limits=Limits(10, 0),
         hour_at=NOON,
         day_at=NOON - timedelta(hours=12),
         closed_until=NOON + timedelta(hours=2),
     )
     assert finish_time(1, take_snapshot(closed, NOON), NOON) == NOON + timedelta(hours=2, seconds=1)
-    alone = take_snapshot(State.fresh(Limits(10, 0), NOON), NOON)
-    beside = take_snapshot(State.fresh(Limits(10, 0), NOON), NOON, calls={Purpose.ORDERS: 24 * 4})
+    alone = take_snapshot(BudgetState.fresh(Limits(10, 0), NOON), NOON)
+    beside = take_snapshot(BudgetState.fresh(Limits(10, 0), NOON), NOON, calls={Purpose.ORDERS: 24 * 4})
     assert finish_time(60, beside, NOON) > finish_time(60, alone, NOON)
 
 
 def test_no_calls_at_all_never_end() -> None:
     with pytest.raises(ValueError, match="no call"):
-        finish_time(1, take_snapshot(State.fresh(Limits(0, 0), NOON), NOON), NOON)
+        finish_time(1, take_snapshot(BudgetState.fresh(Limits(0, 0), NOON), NOON), NOON)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.rate_limits.calls import said
 from tests.support.clock import NOON
-from upbridge.rate_limits.headers import Reading, closed_until, learn, read
-from upbridge.rate_limits.windows import HOUR, Limits, State
+from upbridge.rate_limits.headers import HeaderNumbers, closed_until, learn, read
+from upbridge.rate_limits.windows import HOUR, BudgetState, Limits
 
 LIMITS = Limits(10, 20)
 NAMES = (
@@ -25,28 +25,28 @@ NAMES = (
 
 def test_names_are_read_in_any_case() -> None:
     headers = {name.lower(): value for name, value in said(10, 100, 3, 50).items()}
-    assert read(headers, now=NOON) == Reading(hour=10, day=100, hour_left=3, day_left=50, total_left=53)
+    assert read(headers, now=NOON) == HeaderNumbers(hour=10, day=100, hour_left=3, day_left=50, total_left=53)
 
 
 @pytest.mark.parametrize(
     ("reading", "remaining"),
     [
-        (Reading(), None),
-        (Reading(hour_left=3, day_left=9), (3, 9)),
-        (Reading(hour_left=3, total_left=12), (3, 9)),
-        (Reading(day_left=9, total_left=12), (3, 9)),
-        (Reading(total_left=12), (8, 4)),
-        (Reading(total_left=5), (5, 0)),
-        (Reading(hour_left=3), (3, 20)),
-        (Reading(day_left=9), (8, 9)),
-        (Reading(hour_left=3, day_left=9, total_left=5), (3, 2)),
-        (Reading(hour_left=3, day_left=9, total_left=0), (0, 0)),
+        (HeaderNumbers(), None),
+        (HeaderNumbers(hour_left=3, day_left=9), (3, 9)),
+        (HeaderNumbers(hour_left=3, total_left=12), (3, 9)),
+        (HeaderNumbers(day_left=9, total_left=12), (3, 9)),
+        (HeaderNumbers(total_left=12), (8, 4)),
+        (HeaderNumbers(total_left=5), (5, 0)),
+        (HeaderNumbers(hour_left=3), (3, 20)),
+        (HeaderNumbers(day_left=9), (8, 9)),
+        (HeaderNumbers(hour_left=3, day_left=9, total_left=5), (3, 2)),
+        (HeaderNumbers(hour_left=3, day_left=9, total_left=0), (0, 0)),
     ],
 )
 def test_what_is_missing_is_made_up_and_of_a_contradiction_the_stricter_part_holds(
-    reading: Reading, remaining: tuple[int, int] | None
+    reading: HeaderNumbers, remaining: tuple[int, int] | None
 ) -> None:
-    assert reading.remaining(State.fresh(LIMITS, NOON).spend(2)) == remaining
+    assert reading.remaining(BudgetState.fresh(LIMITS, NOON).spend(2)) == remaining
 
 
 @given(
@@ -54,7 +54,7 @@ def test_what_is_missing_is_made_up_and_of_a_contradiction_the_stricter_part_hol
     retry_at=st.none() | st.datetimes(NOON.replace(tzinfo=None), timezones=st.just(UTC)),
 )
 def test_no_header_breaks_the_budget(headers: dict[str, str], retry_at: datetime | None) -> None:
-    state = State.fresh(LIMITS, NOON).spend(3)
+    state = BudgetState.fresh(LIMITS, NOON).spend(3)
     reading = read(headers, now=NOON)
     after = learn(state, reading, same_hour=True, overlapped=False, in_flight=0, lost=0, now=NOON).state
     assert after.left >= 0
@@ -78,7 +78,7 @@ class Call:
 class Shop:
     """A model of both sides: the server's true counters, the ledger's state, the calls under way."""
 
-    state: State
+    state: BudgetState
     hour: int = 0
     day: int = 0
     made: int = 0
@@ -114,7 +114,7 @@ class Shop:
         if call.answer is None and not cut:
             return
         self.under_way.remove(call)
-        reading = Reading() if cut or call.answer is None else read(said(10, 20, *call.answer), now=NOON)
+        reading = HeaderNumbers() if cut or call.answer is None else read(said(10, 20, *call.answer), now=NOON)
         learned = learn(
             self.state,
             reading,
@@ -139,7 +139,7 @@ class Shop:
     )
 )
 def test_parallel_lost_and_late_answers_never_let_a_call_too_many_through(steps: list[tuple[str, int]]) -> None:
-    shop = Shop(State.fresh(LIMITS, NOON))
+    shop = Shop(BudgetState.fresh(LIMITS, NOON))
     for step, which in steps:
         if step == "begin":
             shop.begin()

@@ -20,7 +20,7 @@ from upbridge.core.errors import NotFound, NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.ledger import AGAIN, LEASE
-from upbridge.rate_limits.windows import CAP_PER_DAY, Limits, State
+from upbridge.rate_limits.windows import CAP_PER_DAY, BudgetState, Limits
 from upbridge.store.database import sqlalchemy_url
 
 
@@ -275,12 +275,12 @@ async def test_forty_callers_of_four_processes_never_overspend_and_never_are_fou
 
 
 async def test_the_statement_agrees_with_the_arithmetic(ledger: OpenLedger, make_shop: MakeShop) -> None:
-    """A walk through two days, with the database and `State` side by side."""
+    """A walk through two days, with the database and `BudgetState` side by side."""
     shop = await make_shop()
     clock = ledger.clock
     await ledger.set_tariff(shop, "bronze")
     await sql(ledger, "UPDATE budgets SET succeeded_at = '2027-01-01'")
-    state = State.fresh(Limits(10, 100), clock())
+    state = BudgetState.fresh(Limits(10, 100), clock())
     steps = [(minutes, purpose) for minutes in (0, 0, 0, 3, 17, 41, 0, 0, 9) for purpose in (5, 3, 1, 4, 5, 3)]
     for minutes, purpose in steps * 8:
         clock.move(minutes=minutes)

@@ -11,13 +11,13 @@ from tests.support.clock import NOON
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits import forecast
 from upbridge.rate_limits.pace import BURST, not_before
-from upbridge.rate_limits.windows import HOUR, Limits, State, limits_of
+from upbridge.rate_limits.windows import HOUR, BudgetState, Limits, limits_of
 
 GOLD = Limits(50, 600)
 
 
-def spent(calls: int, limits: Limits | None = GOLD) -> State:
-    return State.fresh(limits, NOON).spend(calls)
+def spent(calls: int, limits: Limits | None = GOLD) -> BudgetState:
+    return BudgetState.fresh(limits, NOON).spend(calls)
 
 
 @pytest.mark.parametrize("calls", [0, 5, 9])
@@ -70,7 +70,7 @@ def test_a_shop_that_calls_as_often_as_it_may_spends_what_the_hour_holds(
 ) -> None:
     """Nothing is kept back: what was delayed comes in time to be spent."""
     limits = Limits(hour, day)
-    state, now, made = State.fresh(limits, NOON), NOON, 0
+    state, now, made = BudgetState.fresh(limits, NOON), NOON, 0
     while now < NOON + HOUR:
         if not_before(state, now) <= now and state.room(Purpose.ORDERS, now):
             state, made = state.spend(), made + 1
@@ -80,7 +80,7 @@ def test_a_shop_that_calls_as_often_as_it_may_spends_what_the_hour_holds(
     assert made >= min(possible, hour) * (1 - BURST) - 1
 
 
-def at_once(_state: State, now: datetime) -> datetime:
+def at_once(_state: BudgetState, now: datetime) -> datetime:
     """The pace of a shop that spreads nothing."""
     return now
 

@@ -16,8 +16,8 @@ from upbridge.rate_limits.windows import (
     KEEPS,
     RELEASE,
     TARIFFS,
+    BudgetState,
     Limits,
-    State,
     day_start,
     hour_start,
     limits_of,
@@ -79,7 +79,7 @@ def test_nothing_is_ever_overspent_and_nothing_urgent_refused_while_calls_are_le
     walk: tuple[datetime, list[tuple[timedelta, Purpose]]], limits: Limits | None
 ) -> None:
     now, steps = walk
-    state = State.fresh(limits, now)
+    state = BudgetState.fresh(limits, now)
     naive = Naive(limits or Limits(0, CAP_PER_DAY), {}, {})
     for wait, purpose in steps:
         now += wait
@@ -99,7 +99,7 @@ def test_no_call_waits_while_budget_is_free_for_it(
     closed: int | None,
 ) -> None:
     now, steps = walk
-    state = State.fresh(limits, now)
+    state = BudgetState.fresh(limits, now)
     for wait, spender in steps:
         now += wait
         state = state.at(now)
@@ -125,7 +125,7 @@ def test_the_less_urgent_never_take_the_last_calls_of_an_hour(
     state_used: int, limits: Limits, minute: int
 ) -> None:
     now = NOON + timedelta(minutes=minute)
-    state = State.fresh(Limits(limits.hour, 0), now).spend(min(state_used, limits.hour))
+    state = BudgetState.fresh(Limits(limits.hour, 0), now).spend(min(state_used, limits.hour))
     for purpose in LOWER:
         after = state.spend(state.room(purpose, now))
         reserve = 1 if now >= NOON + HOUR - RELEASE else -(-limits.hour * 20 // 100)
@@ -141,13 +141,13 @@ def test_the_less_urgent_never_take_the_last_calls_of_an_hour(
 )
 def test_the_more_urgent_has_never_less_room(used: int, pool: int, limits: Limits, minute: int) -> None:
     now = NOON + timedelta(minutes=minute)
-    state = replace(State.fresh(limits, now), hour_used=used, day_used=pool)
+    state = replace(BudgetState.fresh(limits, now), hour_used=used, day_used=pool)
     rooms = [state.room(purpose, now) for purpose in Purpose]
     assert rooms == sorted(rooms, reverse=True)
 
 
 def test_the_less_urgent_get_the_rest_of_the_hour_in_its_last_minutes() -> None:
-    state = State.fresh(Limits(100, 0), NOON)
+    state = BudgetState.fresh(Limits(100, 0), NOON)
     state = state.spend(state.room(Purpose.IMPORT, NOON))
     assert state.left == 40
     assert state.free_at(Purpose.IMPORT, NOON) == NOON + timedelta(minutes=50)
@@ -156,17 +156,17 @@ def test_the_less_urgent_get_the_rest_of_the_hour_in_its_last_minutes() -> None:
 
 def test_the_day_s_pool_does_not_vanish_with_the_hour_and_is_not_released_with_it() -> None:
     late = NOON + timedelta(minutes=55)
-    state = State.fresh(Limits(10, 20), late).spend(28)
+    state = BudgetState.fresh(Limits(10, 20), late).spend(28)
     assert state.hour_left == 0
     assert state.left == 2
     assert state.room(Purpose.PRODUCTS, late) == 0
     midnight = datetime(2026, 11, 24, 22, 55, tzinfo=UTC)
-    assert State.fresh(Limits(10, 20), midnight).spend(28).room(Purpose.PRODUCTS, midnight) == 1
+    assert BudgetState.fresh(Limits(10, 20), midnight).spend(28).room(Purpose.PRODUCTS, midnight) == 1
 
 
 def test_both_empty_means_the_next_full_hour() -> None:
     now = NOON + timedelta(minutes=17, seconds=3)
-    state = State.fresh(Limits(10, 100), now).spend(110)
+    state = BudgetState.fresh(Limits(10, 100), now).spend(110)
     assert state.room(Purpose.ORDERS, now) == 0
     assert state.free_at(Purpose.ORDERS, now) == NOON + HOUR
     assert state.at(NOON + HOUR).hour_left == 10
@@ -174,13 +174,13 @@ def test_both_empty_means_the_next_full_hour() -> None:
 
 
 def test_without_a_tariff_the_cap_holds_until_midnight_in_prague() -> None:
-    state = State.fresh(None, NOON).spend(CAP_PER_DAY)
+    state = BudgetState.fresh(None, NOON).spend(CAP_PER_DAY)
     assert state.room(Purpose.ORDERS, NOON) == 0
     assert state.free_at(Purpose.ORDERS, NOON) == datetime(2026, 11, 24, 23, tzinfo=UTC)
 
 
 def test_a_clock_that_lags_behind_opens_no_window() -> None:
-    state = State.fresh(Limits(10, 0), NOON).spend(10)
+    state = BudgetState.fresh(Limits(10, 0), NOON).spend(10)
     assert state.at(NOON - timedelta(seconds=1)) == state
     assert state.room(Purpose.ORDERS, NOON - timedelta(seconds=1)) == 0
 
@@ -196,7 +196,7 @@ def test_a_day_is_a_prague_day(day: tuple[int, int, int], hours: int) -> None:
     assert start.astimezone(PRAGUE).date() == noon.date()
     assert next_day(noon) - start == timedelta(hours=hours)
     limits = Limits(1, 5)
-    state, spent, moment = State.fresh(limits, start), 0, start
+    state, spent, moment = BudgetState.fresh(limits, start), 0, start
     while moment < next_day(noon):
         state = state.at(moment)
         if state.room(Purpose.ORDERS, moment):

@@ -17,10 +17,10 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
-from upbridge.insights.flow_states import Seen, see
+from upbridge.insights.flow_states import FlowFacts, see
 from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import MOST_COUNTED, FoundOrders, find_orders
-from upbridge.insights.order_search import Wanted as WantedOrders
+from upbridge.insights.order_search import OrderSearch as WantedOrders
 from upbridge.maintenance import retention
 from upbridge.store import (
     change_queries,
@@ -161,7 +161,7 @@ async def test_what_a_page_is_judged_by_is_one_statement_and_reads_no_link_but_t
         many=MANY,
     )
     await machine.run("ANALYZE links")
-    found: list[Seen] = []
+    found: list[FlowFacts] = []
 
     async def judge() -> None:
         async with machine.db.connect() as tx:

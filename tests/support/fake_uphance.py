@@ -25,7 +25,7 @@ from upbridge.systems.uphance.resource_types import ResourceType
 from upbridge.systems.uphance.sku_copy import SkuCopy
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.tokens import Tokens
-from upbridge.systems.uphance.unread_rows import Sights, Unread
+from upbridge.systems.uphance.unread_rows import Sights, UnreadGap
 
 Hook = Callable[[httpx.Request], httpx.Response | Exception | None]
 BASE = "https://uphance.test"
@@ -108,13 +108,13 @@ class FakeMemory:
 
     keys: Sequence[str] = ("shop",)
     again: list[str] = field(default_factory=list)
-    kept: dict[str, Sequence[Unread]] = field(default_factory=dict)
+    kept: dict[str, Sequence[UnreadGap]] = field(default_factory=dict)
     asked_for_keys: int = 0
 
-    async def unread(self, resource: ResourceType) -> Sequence[Unread]:
+    async def unread(self, resource: ResourceType) -> Sequence[UnreadGap]:
         return self.kept.get(resource.kind, ())
 
-    async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
+    async def keep_unread(self, resource: ResourceType, rows: Sequence[UnreadGap]) -> None:
         self.kept[resource.kind] = rows
 
     async def shop_keys(self) -> Sequence[str]:

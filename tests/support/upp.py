@@ -11,7 +11,7 @@ from tests.support.clock import NOON
 from tests.support.shop_settings import make_settings
 from upbridge.domain.delivery import DesiredDocument, Document, Unmappable
 from upbridge.domain.order import Address, Order, OrderLine, Shopper
-from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.product import Price, Product, ProductText, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.base import Connection, MappingContext
@@ -71,8 +71,8 @@ def make_product(*variants: Variant, **overrides: Any) -> Product:
         "active": True,
         "is_set": False,
         "texts": (
-            Text(language="cs", title="Košile", url="https://shop.example.cz/p/kosile"),
-            Text(language="sk", title="Košeľa", url="https://shop.example.sk/p/kosela"),
+            ProductText(language="cs", title="Košile", url="https://shop.example.cz/p/kosile"),
+            ProductText(language="sk", title="Košeľa", url="https://shop.example.sk/p/kosela"),
         ),
         "manufacturer": "Šicí dílna",
         "category": "Oblečení",

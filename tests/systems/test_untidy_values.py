@@ -32,7 +32,7 @@ from upbridge.systems.upgates.shop_profile import (
     parse_pricelists,
     parse_status,
 )
-from upbridge.systems.uphance.customer_mapping import Customer, map_customer
+from upbridge.systems.uphance.customer_mapping import CustomerRecord, map_customer
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
@@ -91,7 +91,7 @@ def order_reaches(order: Order) -> Reached:
     body: Any = None
     if issue is None:
         assert isinstance(sales, SalesOrder)
-        assert isinstance(customer, Customer)
+        assert isinstance(customer, CustomerRecord)
         body = {
             **sales_order_body(sales, company_id=1, idempotency_key="k"),
             **customer_body(customer, channel_id=1, idempotency_key="k"),

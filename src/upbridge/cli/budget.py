@@ -3,7 +3,7 @@
 from typing import Any
 
 from upbridge.domain.purpose import Purpose
-from upbridge.rate_limits.forecast import Delay, Plan
+from upbridge.rate_limits.forecast import DayForecast, ForecastDelay
 from upbridge.rate_limits.snapshot import BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY
 
@@ -43,7 +43,7 @@ def snapshot_lines(snapshot: BudgetSnapshot) -> list[str]:
     return lines
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: DayForecast) -> dict[str, Any]:
     """A simulated day as `plan --json` prints it; delays in seconds."""
     return {
         "limits": None if plan.limits is None else {"hour": plan.limits.hour, "day": plan.limits.day},
@@ -57,7 +57,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_lines(plan: Plan) -> list[str]:
+def plan_lines(plan: DayForecast) -> list[str]:
     """A simulated day for people."""
     limits = "no tariff" if plan.limits is None else f"{plan.limits.hour} an hour, {plan.limits.day} a day"
     match plan.packages_to_buy:
@@ -82,7 +82,7 @@ def _by_purpose(calls: Any) -> dict[str, int]:
     return {purpose.name.lower(): calls.get(purpose, 0) for purpose in Purpose}
 
 
-def _delay(delay: Delay) -> dict[str, float]:
+def _delay(delay: ForecastDelay) -> dict[str, float]:
     return {
         "median": delay.median.total_seconds(),
         "p95": delay.p95.total_seconds(),
@@ -90,5 +90,5 @@ def _delay(delay: Delay) -> dict[str, float]:
     }
 
 
-def _words(delay: Delay) -> str:
+def _words(delay: ForecastDelay) -> str:
     return f"median {delay.median}, p95 {delay.p95}, max {delay.longest}"

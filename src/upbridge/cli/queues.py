@@ -13,7 +13,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.proposed import Proposed
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
-from upbridge.operations.held_changes import Held
+from upbridge.operations.held_changes import GuardedChanges
 from upbridge.operations.many_problems import ManyProblems
 from upbridge.store import change_queries, document_queries
 from upbridge.store.change_queries import WaitingChange
@@ -88,7 +88,7 @@ def list_problems(
 def show_problem(number: Number, *, json: Json = False) -> None:
     """What a guard holds: each change, old and new. `problems retry` lets it pass, `problems dismiss` does not."""
 
-    async def work(container: WorkerContainer) -> tuple[Held, list[Proposed]]:
+    async def work(container: WorkerContainer) -> tuple[GuardedChanges, list[Proposed]]:
         problem = await container.problems.get(number)
         held = await container.held_changes.look(problem.shop_id, number)
         return held, await container.held_changes.changes(problem, limit=_LIMIT if json else _LISTED)

@@ -11,7 +11,7 @@ from upbridge.core.errors import Conflict
 from upbridge.domain.lane import Lane
 from upbridge.engine.lanes import exclusive
 from upbridge.systems.base import System
-from upbridge.systems.offers import State, Step
+from upbridge.systems.offers import State, TrialStep
 from upbridge.worker_container import WorkerContainer
 
 _STYLES: dict[State, str] = {"ok": "green", "warn": "yellow", "bad": "red", "skipped": "dim"}
@@ -25,7 +25,7 @@ def marked(state: State, line: str) -> Text:
 def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
     """Look, ask, make. With *json* there is no question: without *yes* it only looks."""
 
-    async def work(container: WorkerContainer) -> list[Step]:
+    async def work(container: WorkerContainer) -> list[TrialStep]:
         found = await container.shops.find(shop)
         row = (await container.connections.of(found.id)).get(system.name)
         if row is None:
@@ -36,7 +36,7 @@ def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
         assert system.trial is not None, "only systems that have one are offered"
         lane = Lane.push(found.id, system.name)
         trial = system.trial(container.connected.connection(found, row), lambda: exclusive(container.engine, lane))
-        steps: list[Step] = []
+        steps: list[TrialStep] = []
         async for step in trial.look():
             steps.append(step)
             _show(step, quiet=json)
@@ -55,7 +55,7 @@ def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _show(step: Step, *, quiet: bool) -> None:
+def _show(step: TrialStep, *, quiet: bool) -> None:
     if quiet:
         return
     out.print(marked(step.state, f"{step.step:28} {step.detail}"))

@@ -50,7 +50,7 @@ class Goods:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class AllocatedOrder:
     """The goods of an order with their values, what the rest costs, and what found no place."""
 
     goods: Sequence[Goods]
@@ -78,7 +78,7 @@ class _Position:
     """The lines that a discount may name to mean these goods: their own and their set's."""
 
 
-def delivered_goods(totals: OrderTotals, *, with_vat: bool, services: Iterable[str] = ()) -> Delivery:
+def delivered_goods(totals: OrderTotals, *, with_vat: bool, services: Iterable[str] = ()) -> AllocatedOrder:
     """The goods of an order, worth together with the charges exactly what was charged.
 
     *with_vat* says which of the shop's two amounts count, *services* which lines are no goods, by code or title:
@@ -108,7 +108,7 @@ def delivered_goods(totals: OrderTotals, *, with_vat: bool, services: Iterable[s
     rest = _take_by_level(off, positions)
     off_charges = min(rest, charges)
     left_over = _take(rest - off_charges, positions)
-    return Delivery(
+    return AllocatedOrder(
         goods=[_priced(one) for one in positions],
         services=[one.line for one in extras],
         charges=amount_of(charges - off_charges),

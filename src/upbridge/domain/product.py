@@ -16,7 +16,7 @@ from upbridge.domain.unread import Unread
 from upbridge.domain.value import Value
 
 
-class Text(Value):
+class ProductText(Value):
     """A product's words in one language."""
 
     language: str
@@ -73,7 +73,7 @@ class Product(Value):
     active: bool
     """Active and not archived: what a first import asks for."""
     is_set: bool
-    texts: tuple[Text, ...]
+    texts: tuple[ProductText, ...]
     manufacturer: str | None
     category: str | None
     backorder: bool | None
@@ -90,7 +90,7 @@ class Product(Value):
         """The key of this product among a shop's changes."""
         return str(self.product_id)
 
-    def text(self, language: str | None) -> Text | None:
+    def text(self, language: str | None) -> ProductText | None:
         """The words in *language*, else the first that have a title, else None."""
         titled = [text for text in self.texts if text.title]
         return next((text for text in titled if text.language == language), titled[0] if titled else None)

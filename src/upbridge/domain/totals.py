@@ -36,7 +36,7 @@ class PartOf(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChargedPart:
     """One amount that was charged. A discount is negative."""
 
     of: PartOf
@@ -115,7 +115,7 @@ class OrderTotals:
     order: Order
     families: Families
     reading: Reading
-    parts: tuple[Part, ...]
+    parts: tuple[ChargedPart, ...]
 
     @classmethod
     def of(cls, order: Order) -> "OrderTotals":
@@ -199,7 +199,7 @@ class OrderTotals:
         return sum((part.with_vat for part in self.parts if part.of is heading), Decimal(0))
 
 
-def _parts(order: Order) -> Iterator[Part]:
+def _parts(order: Order) -> Iterator[ChargedPart]:
     """Every amount of *order*, as if all its lines were charged.
 
     Assumption: a discount takes off, whichever sign the shop gives it; Upgates publishes none.
@@ -217,9 +217,9 @@ def _parts(order: Order) -> Iterator[Part]:
         yield _taken_off(discount.amount, None)
 
 
-def _part(of: PartOf, money: Money, place: int | None = None) -> Part:
-    return Part(of, money.with_vat, money.without_vat, money.vat, place)
+def _part(of: PartOf, money: Money, place: int | None = None) -> ChargedPart:
+    return ChargedPart(of, money.with_vat, money.without_vat, money.vat, place)
 
 
-def _taken_off(money: Money, lowers: str | None) -> Part:
-    return Part(PartOf.DISCOUNTS, -abs(money.with_vat), -abs(money.without_vat), money.vat, lowers=lowers)
+def _taken_off(money: Money, lowers: str | None) -> ChargedPart:
+    return ChargedPart(PartOf.DISCOUNTS, -abs(money.with_vat), -abs(money.without_vat), money.vat, lowers=lowers)

@@ -22,7 +22,7 @@ MOST_SKIPPED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """One row of a page. *version* changes when the row does."""
 
     key: str
@@ -36,10 +36,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ListPage:
     """One page as it came, in the list's order, and what it says of the whole list."""
 
-    rows: Sequence[Row]
+    rows: Sequence[ListRow]
     pages: int
     total: int
 
@@ -77,7 +77,7 @@ class Walk(Value, ABC):
         return self.model_copy(update=values)
 
 
-class Seen(Value):
+class PageDigest(Value):
     """How many rows a page had, and which, as a digest."""
 
     count: int
@@ -92,8 +92,8 @@ class Looks(Value):
     """
 
     number: int = 1
-    earlier: tuple[Seen, ...] = ()
-    current: tuple[Seen, ...] = ()
+    earlier: tuple[PageDigest, ...] = ()
+    current: tuple[PageDigest, ...] = ()
     moved: bool = False
 
     @property
@@ -114,7 +114,7 @@ class Looks(Value):
         if len(self.current) < len(self.earlier):
             before = self.earlier[len(self.current)]
             moved |= _digest(keys[: before.count]) != before.digest
-        seen = Seen(count=len(keys), digest=_digest(keys))
+        seen = PageDigest(count=len(keys), digest=_digest(keys))
         return self.model_copy(update={"current": (*self.current, seen), "moved": moved})
 
     def again(self) -> "Looks":

@@ -15,7 +15,7 @@ cannot be read is read in tens, then one by one, until only the row is left that
 """
 
 from upbridge.domain.value import Value
-from upbridge.domain.walk import MOST_LOOKS, MOST_SKIPPED, Answer, Looks, Walk
+from upbridge.domain.walk import MOST_LOOKS, MOST_SKIPPED, ListPage, Looks, Walk
 
 _LARGEST, _SMALLER = 100, 10
 _OVERLAP = 2
@@ -106,7 +106,7 @@ class PlaceWalk(Walk):
             return 1
         return _SMALLER if self.place < self.tens_until else _LARGEST
 
-    def read(self, answer: Answer) -> "PlaceWalk":
+    def read(self, answer: ListPage) -> "PlaceWalk":
         """What was asked for came."""
         limit = self.limit if self.limit is not None else 5 * answer.pages + 200
         ids = [int(key) for key in _readable(answer)]
@@ -141,7 +141,7 @@ class PlaceWalk(Walk):
 # --- pages that overlap -----------------------------------------------------------------------------------
 
 
-def _one_page(this: PlaceWalk, answer: Answer, asked: PlaceAsk) -> PlaceWalk:
+def _one_page(this: PlaceWalk, answer: ListPage, asked: PlaceAsk) -> PlaceWalk:
     if _has_own_size(asked, answer):
         walk = this.but(looks=Looks())
         return _by_numbers(walk, answer) if asked.page == 1 else walk
@@ -151,7 +151,7 @@ def _one_page(this: PlaceWalk, answer: Answer, asked: PlaceAsk) -> PlaceWalk:
     return _step_back(this) or _onwards(this, answer, asked).but(proven=False)
 
 
-def _onwards(this: PlaceWalk, answer: Answer, asked: PlaceAsk) -> PlaceWalk:
+def _onwards(this: PlaceWalk, answer: ListPage, asked: PlaceAsk) -> PlaceWalk:
     behind = set(this.link)
     fresh = sum(row.version not in behind for row in answer.rows)
     place, missed = max(this.place, asked.end), _bounded(this.missed, answer)
@@ -203,7 +203,7 @@ def _skip(this: PlaceWalk, until: int) -> PlaceWalk:
 # --- pages of the server's own size -----------------------------------------------------------------------
 
 
-def _by_numbers(this: PlaceWalk, answer: Answer) -> PlaceWalk:
+def _by_numbers(this: PlaceWalk, answer: ListPage) -> PlaceWalk:
     assert this.looks is not None
     looks = this.looks.saw(answer.keys)
     walk = this.but(
@@ -252,23 +252,23 @@ def _page_at(place: int, most: int, *, linked: bool) -> PlaceAsk:
     return PlaceAsk(page=page, size=size)
 
 
-def _has_own_size(asked: PlaceAsk, answer: Answer) -> bool:
+def _has_own_size(asked: PlaceAsk, answer: ListPage) -> bool:
     """Whether the server did not take the size that was asked for."""
     rows = len(answer.rows)
     return rows > asked.size or -(-answer.total // asked.size) != answer.pages
 
 
-def _readable(answer: Answer) -> list[str]:
+def _readable(answer: ListPage) -> list[str]:
     """The ids in their order; of what cannot be read the place is not known."""
     return [row.key for row in answer.rows if row.updated is not None and row.key.isdigit()]
 
 
-def _last(this: PlaceWalk, answer: Answer) -> str | None:
+def _last(this: PlaceWalk, answer: ListPage) -> str | None:
     ids = _readable(answer)
     return ids[-1] if ids else this.last
 
 
-def _bounded(missed: tuple[Places, ...], answer: Answer) -> tuple[Places, ...]:
+def _bounded(missed: tuple[Places, ...], answer: ListPage) -> tuple[Places, ...]:
     """The row behind what was missed last is known now."""
     ids = _readable(answer)
     if not missed or missed[-1].before is not None or not ids:

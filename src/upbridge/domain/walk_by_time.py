@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from upbridge.domain.value import Value
-from upbridge.domain.walk import MOST_LOOKS, MOST_SKIPPED, Answer, Looks, Row, Walk
+from upbridge.domain.walk import MOST_LOOKS, MOST_SKIPPED, ListPage, ListRow, Looks, Walk
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No order is older."""
@@ -86,7 +86,7 @@ class TimeWalk(Walk):
             return TimeAsk(since=None, page=self.windows[-1].page, window=self.windows[-1])
         return TimeAsk(since=self.since, page=1 if self.looks is None else self.looks.page)
 
-    def read(self, answer: Answer) -> "TimeWalk":
+    def read(self, answer: ListPage) -> "TimeWalk":
         """What was asked for came."""
         if self.walked:
             return _read_window(self, answer)
@@ -118,7 +118,7 @@ class TimeWalk(Walk):
 # --- the walk itself --------------------------------------------------------------------------------------
 
 
-def _next_page(this: TimeWalk, answer: Answer) -> TimeWalk:
+def _next_page(this: TimeWalk, answer: ListPage) -> TimeWalk:
     times = _times(this, answer.rows)
     if times != sorted(times) or (this.since is not None and times and times[0] < _second(this.since)):
         return this.but(by_number=True, since=this.start, looks=Looks())
@@ -127,7 +127,7 @@ def _next_page(this: TimeWalk, answer: Answer) -> TimeWalk:
     return _by_numbers(this.but(looks=Looks()), answer)
 
 
-def _behind_the_gap(this: TimeWalk, before: TimeWalk, answer: Answer) -> TimeWalk:
+def _behind_the_gap(this: TimeWalk, before: TimeWalk, answer: ListPage) -> TimeWalk:
     """A page came after one that could not be read: go on from here, and remember what lies between."""
     times = _times(this, answer.rows)
     walk = _gap(this, before.since, times[0] + _SECOND if times and not this.by_number else None)
@@ -149,7 +149,7 @@ def _gap(this: TimeWalk, since: datetime | None, until: datetime | None) -> Time
     return this.but(windows=(Window(created_from=_EARLIEST, changed_from=oldest),))
 
 
-def _by_numbers(this: TimeWalk, answer: Answer) -> TimeWalk:
+def _by_numbers(this: TimeWalk, answer: ListPage) -> TimeWalk:
     """More rows of one second than a page holds, or all rows of a list that is not sorted."""
     assert this.looks is not None
     later = () if this.by_number else tuple(row for row in answer.rows if _is_later(this, row))
@@ -170,12 +170,12 @@ def _end_of_look(this: TimeWalk, onwards: datetime | None, *, last: bool) -> Tim
     return walk.but(walked=True) if onwards is None else walk.but(since=onwards)
 
 
-def _is_later(this: TimeWalk, row: Row) -> bool:
+def _is_later(this: TimeWalk, row: ListRow) -> bool:
     times = _times(this, [row])
     return bool(times) and this.since is not None and times[0] > this.since
 
 
-def _times(this: TimeWalk, rows: Iterable[Row]) -> list[datetime]:
+def _times(this: TimeWalk, rows: Iterable[ListRow]) -> list[datetime]:
     found = (row.created if this.by == "created" else row.updated for row in rows)
     return [_second(moment) for moment in found if moment is not None]
 
@@ -183,7 +183,7 @@ def _times(this: TimeWalk, rows: Iterable[Row]) -> list[datetime]:
 # --- what could not be read -------------------------------------------------------------------------------
 
 
-def _read_window(this: TimeWalk, answer: Answer) -> TimeWalk:
+def _read_window(this: TimeWalk, answer: ListPage) -> TimeWalk:
     *rest, window = this.windows
     walk = this.but(windows=tuple(rest), steps=this.steps + 1)
     if window.page >= answer.pages:

@@ -55,7 +55,7 @@ _SYSTEM, _AT, _KNOWN = PLATFORM, "deleted_orders_at", "deleted_orders"
 _WALK, _BEGUN_AT = "deleted_orders_walk", "deleted_orders_begun_at"
 
 
-class Listing(StrEnum):
+class DeletedListing(StrEnum):
     """Whether the shop's API lists deleted orders."""
 
     YES = "yes"
@@ -65,14 +65,14 @@ class Listing(StrEnum):
     """It was not asked yet, or has shown nothing."""
 
 
-async def listing(tx: AsyncConnection, shop_id: ShopId) -> Listing:
+async def listing(tx: AsyncConnection, shop_id: ShopId) -> DeletedListing:
     """Whether the shop's API lists deleted orders, as far as that was seen."""
-    return Listing(await cursors.get(tx, shop_id, _SYSTEM, _KNOWN) or Listing.UNKNOWN)
+    return DeletedListing(await cursors.get(tx, shop_id, _SYSTEM, _KNOWN) or DeletedListing.UNKNOWN)
 
 
 async def unlisted(tx: AsyncConnection) -> int:
     """How many shops have an API that does not list deleted orders."""
-    return await cursors.count(tx, _SYSTEM, _KNOWN, Listing.NO)
+    return await cursors.count(tx, _SYSTEM, _KNOWN, DeletedListing.NO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class _Begun:
 async def _list_is_due(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> bool:
     """In every net where it is known to tell, rarely where the API does not know it, else once a day."""
     at = await cursors.get(tx, shop_id, _SYSTEM, _AT)
-    pauses = {Listing.YES: timedelta(0), Listing.NO: _RARELY, Listing.UNKNOWN: _EVERY}
+    pauses = {DeletedListing.YES: timedelta(0), DeletedListing.NO: _RARELY, DeletedListing.UNKNOWN: _EVERY}
     return at is None or now - datetime.fromisoformat(at) >= pauses[await listing(tx, shop_id)]
 
 
@@ -128,14 +128,14 @@ async def found(
             continue
         except Rejected as refusal:
             log.info("deleted_orders_refused", shop_id=str(shop.id), said=str(refusal))
-            found_to_be = Listing.NO
+            found_to_be = DeletedListing.NO
             break
         numbers = [order.key for order in listed.items]
         async with engine.begin() as tx:
             ours = sorted(await orders.known(tx, shop.id, numbers))
             await order_identities.still_gone(tx, shop.id, numbers, now=clock())
         page = await client.orders_by_numbers(ours, purpose=purpose) if ours else None
-        if (told := _told(listed, page)) is Listing.NO:
+        if (told := _told(listed, page)) is DeletedListing.NO:
             found_to_be = told
             break
         if page is not None:
@@ -151,12 +151,12 @@ async def found(
         await _looked(tx, shop.id, begun.at, found_to_be, now=clock())
 
 
-def _told(listed: Page[Order], ours: Page[Order] | None) -> Listing | None:
+def _told(listed: Page[Order], ours: Page[Order] | None) -> DeletedListing | None:
     """What a page of the list tells about the list, with what the API says of *ours* among it by number."""
     alive = {(order.key, order.uuid) for order in (ours.items if ours is not None else ()) if not order.deleted}
     if not alive.isdisjoint((order.key, order.uuid) for order in listed.items if not order.deleted):
-        return Listing.NO
-    return Listing.YES if ours is not None or any(order.deleted for order in listed.items) else None
+        return DeletedListing.NO
+    return DeletedListing.YES if ours is not None or any(order.deleted for order in listed.items) else None
 
 
 async def restored(
@@ -166,7 +166,7 @@ async def restored(
     there are none of them. One call."""
     async with reading(engine) as tx:
         listed = await cursors.get(tx, shop.id, _SYSTEM, _BEGUN_AT)
-        knows = await listing(tx, shop.id) is Listing.YES and listed is not None
+        knows = await listing(tx, shop.id) is DeletedListing.YES and listed is not None
         # What stands in the list was seen there since the last walk began.
         until = datetime.fromisoformat(listed) if knows and listed is not None else now
         numbers = await order_identities.gone_since(tx, shop.id, now - _RESTORED, until=until, most=_MOST_RESTORED)
@@ -180,7 +180,7 @@ async def ask_about_open(engine: AsyncEngine, shop_id: ShopId, *, now: datetime)
     that the last safety net has read."""
     net = (await runs.latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)).get("order")
     async with engine.begin() as tx:
-        if await listing(tx, shop_id) is Listing.YES:
+        if await listing(tx, shop_id) is DeletedListing.YES:
             return
         seen = await orders.read_from(tx, shop_id, net.started_at) if net is not None else set()
         numbers = set(await open_order_lines.order_numbers(tx, shop_id)) - seen
@@ -209,7 +209,7 @@ async def _keep(engine: AsyncEngine, shop: Shop, begun: _Begun) -> None:
 
 
 async def _looked(
-    tx: AsyncConnection, shop_id: ShopId, begun_at: datetime, found_to_be: Listing, *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, begun_at: datetime, found_to_be: DeletedListing, *, now: datetime
 ) -> None:
     await cursors.remove(tx, shop_id, _SYSTEM, _WALK)
     await cursors.put(tx, shop_id, _SYSTEM, _BEGUN_AT, begun_at.isoformat())

@@ -21,7 +21,7 @@ from upbridge.engine.remapping import map_again, moved_by_facts
 from upbridge.store import changes, documents, first_looks, problem_queries, problems, shops
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.first_looks import Place, Taken
+from upbridge.store.first_looks import LookedAt, Taken
 from upbridge.store.problems import NewProblem, Stage, close_resolved
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
@@ -90,8 +90,8 @@ class ShopFacts:
         shorter, first = facts.shortened(former), await first_looks.of_keys(tx, shop_id, LISTS)
         seen = {place.key: look.at for place, look in first.items() if place.kind is Taken.LIST}
         doubted = {name for name in shorter if now - seen.get(name, now) < self.lag}
-        await first_looks.remember(tx, shop_id, [Place(Taken.LIST, name) for name in doubted], now=now)
-        settled = [Place(Taken.LIST, name) for name in seen if name not in doubted]
+        await first_looks.remember(tx, shop_id, [LookedAt(Taken.LIST, name) for name in doubted], now=now)
+        settled = [LookedAt(Taken.LIST, name) for name in seen if name not in doubted]
         await first_looks.forget(tx, shop_id, settled)
         if doubted:
             due = min(seen.get(name, now) for name in doubted) + self.lag

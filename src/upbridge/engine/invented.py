@@ -15,7 +15,7 @@ from upbridge.domain.shop import Shop
 from upbridge.engine.second_look import ever_seen
 from upbridge.store import changes, first_looks
 from upbridge.store.changes import Change, Kind, Origin
-from upbridge.store.first_looks import Place, Taken
+from upbridge.store.first_looks import LookedAt, Taken
 from upbridge.store.session import reading
 
 MOST = 500
@@ -42,7 +42,7 @@ async def worth_asking(
             for change in chunk
             if change.origin in _ANNOUNCED
             and change.key not in seen
-            and Place(entity, change.key) not in looked_for
+            and LookedAt(entity, change.key) not in looked_for
         ]
         if left:
             await changes.mark_changed(

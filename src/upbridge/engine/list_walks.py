@@ -14,7 +14,7 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.walk import Answer, Row
+from upbridge.domain.walk import ListPage, ListRow
 from upbridge.domain.walk_by_place import Places, PlaceWalk
 from upbridge.domain.walk_by_time import TimeWalk, Window
 from upbridge.engine.runs import AnyWalk
@@ -57,14 +57,14 @@ async def ask_orders(client: ShopApi, walk: TimeWalk, *, deleted: bool = False, 
     return await client.orders_page(asked.page, filters=filters, purpose=purpose)
 
 
-def answer_of(page: Page[Order] | Page[Product]) -> Answer:
+def answer_of(page: Page[Order] | Page[Product]) -> ListPage:
     """What *page* tells a walk."""
     rows = [
-        Row(one.key, created=one.created_at if isinstance(one, Order) else None, updated=one.updated_at)
+        ListRow(one.key, created=one.created_at if isinstance(one, Order) else None, updated=one.updated_at)
         for one in page.items
     ]
-    rows += [Row(bad.key) for bad in page.broken]
-    return Answer(rows, pages=page.pages, total=page.total)
+    rows += [ListRow(bad.key) for bad in page.broken]
+    return ListPage(rows, pages=page.pages, total=page.total)
 
 
 def goes_round(walk: AnyWalk, change: Change, error: Unreachable | Rejected) -> bool:

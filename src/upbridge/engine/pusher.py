@@ -98,7 +98,9 @@ class Pusher:
             goes_on = left and _goes_on(claimed.documents)
         return goes_on
 
-    async def _take(self, guard: AsyncConnection, shop: Shop, lane: Lane, *, below: int) -> outbox.Claimed:
+    async def _take(
+        self, guard: AsyncConnection, shop: Shop, lane: Lane, *, below: int
+    ) -> outbox.ClaimedDocuments:
         """What is to be sent next; what cannot be read leaves the outbox and is made again. Where nothing is, what
         a worker that died left behind is cleared away."""
         now = self.clock()

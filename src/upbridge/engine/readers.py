@@ -32,12 +32,11 @@ from upbridge.store import changes, shops, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.store.first_looks import Taken
-from upbridge.systems.base import Reader as SystemReader
-from upbridge.systems.base import Reading
+from upbridge.systems.base import ReaderContext, SystemReader
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ChangeReader:
     """How a kind of change is read, and how many of it one call can ask for."""
 
     read: Callable[[Shop, list[Change]], Awaitable[None]]
@@ -163,23 +162,23 @@ class EntityReaders:
 
 def readers_of_platform(
     entities: EntityReaders, pages: ListPages, maintenance: ShopMaintenance
-) -> Mapping[Kind, Reader]:
+) -> Mapping[Kind, ChangeReader]:
     """How each kind of change of the shop itself is read."""
     engine, clock = entities.engine, entities.clock
     counting = Counting(engine, clock, entities.shop_apis, entities.ahead, entities.planning.gathering)
     return {
-        Kind.ORDER: Reader(entities.orders, 100),
-        Kind.PRODUCT: Reader(entities.products, 100),
-        Kind.VARIANT: Reader(entities.variants, 1000),
-        Kind.ORDERS_PAGE: Reader(pages.read_orders_page, 1),
-        Kind.PRODUCTS_PAGE: Reader(pages.read_products_page, 1),
-        Kind.COUNT: Reader(counting.count_products, 1),
-        Kind.ORDER_COUNT: Reader(counting.count_orders, 1),
-        Kind.ORDERS_DELETED: Reader(entities.deleted_orders, 1),
-        Kind.EVERYTHING: Reader(partial(start_early, engine, clock, entities.connected), 1),
-        Kind.FACTS: Reader(maintenance.read_facts, 1),
-        Kind.WEBHOOKS: Reader(maintenance.compare_webhooks, 1),
-        Kind.PROBE: Reader(maintenance.probe, 1),
+        Kind.ORDER: ChangeReader(entities.orders, 100),
+        Kind.PRODUCT: ChangeReader(entities.products, 100),
+        Kind.VARIANT: ChangeReader(entities.variants, 1000),
+        Kind.ORDERS_PAGE: ChangeReader(pages.read_orders_page, 1),
+        Kind.PRODUCTS_PAGE: ChangeReader(pages.read_products_page, 1),
+        Kind.COUNT: ChangeReader(counting.count_products, 1),
+        Kind.ORDER_COUNT: ChangeReader(counting.count_orders, 1),
+        Kind.ORDERS_DELETED: ChangeReader(entities.deleted_orders, 1),
+        Kind.EVERYTHING: ChangeReader(partial(start_early, engine, clock, entities.connected), 1),
+        Kind.FACTS: ChangeReader(maintenance.read_facts, 1),
+        Kind.WEBHOOKS: ChangeReader(maintenance.compare_webhooks, 1),
+        Kind.PROBE: ChangeReader(maintenance.probe, 1),
     }
 
 
@@ -189,9 +188,9 @@ class Readers:
 
     connected: ConnectedSystems
     wake: Wake
-    platform: Mapping[Kind, Reader]
+    platform: Mapping[Kind, ChangeReader]
 
-    def of(self, kind: Kind, rows: Mapping[str, ConnectionRow] | None = None) -> Reader:
+    def of(self, kind: Kind, rows: Mapping[str, ConnectionRow] | None = None) -> ChangeReader:
         """How *kind* is read, by the connections *rows* of the shop if they were just read. Raises `LookupError`
         for a kind that no system in the registry declares."""
         if kind in self.platform:
@@ -199,7 +198,7 @@ class Readers:
         for system in self.connected.systems.connected:
             if system.source is not None and kind in system.source.readers:
                 theirs = system.source.readers[kind]
-                return Reader(partial(self._by_system, system.name, theirs, rows), theirs.batch)
+                return ChangeReader(partial(self._by_system, system.name, theirs, rows), theirs.batch)
         raise LookupError(f"no system reads {kind}")
 
     async def _by_system(
@@ -213,4 +212,6 @@ class Readers:
         row = (await self.connected.target_connections(shop) if rows is None else rows).get(name)
         works = row is not None and row.state is ConnectionState.CONNECTED
         at_hand = self.connected.connection(shop, row) if row is not None and works else None
-        await theirs.read(Reading(tools=self.connected.tools, shop=shop, connected=at_hand, wake=self.wake), chunk)
+        await theirs.read(
+            ReaderContext(tools=self.connected.tools, shop=shop, connected=at_hand, wake=self.wake), chunk
+        )

@@ -29,7 +29,7 @@ from upbridge.domain.sku import code_key
 from upbridge.domain.variant_key import is_product
 from upbridge.engine.planner import ReadBatch
 from upbridge.store import first_looks, link_queries, orders, variants
-from upbridge.store.first_looks import FirstLook, Place, Taken
+from upbridge.store.first_looks import FirstLook, LookedAt, Taken
 from upbridge.store.variants import Copied
 
 _GATHERINGS, _LEAST = 12, timedelta(seconds=5)
@@ -85,17 +85,17 @@ class Weighed:
 class _Verdicts:
     """What is decided about the places of a batch, against the first looks that are known."""
 
-    first: Mapping[Place, FirstLook]
+    first: Mapping[LookedAt, FirstLook]
     now: datetime
     lag: timedelta
-    noted: set[Place] = field(default_factory=set)
-    told: set[Place] = field(default_factory=set)
-    settled: set[Place] = field(default_factory=set)
+    noted: set[LookedAt] = field(default_factory=set)
+    told: set[LookedAt] = field(default_factory=set)
+    settled: set[LookedAt] = field(default_factory=set)
     again: dict[str, datetime] = field(default_factory=dict)
 
     def taken(
         self,
-        place: Place,
+        place: LookedAt,
         entity: str,
         *,
         told: bool = False,
@@ -116,7 +116,7 @@ class _Verdicts:
         self._ask_again(entity, since, until=lag, soon=soon)
         return False
 
-    def there(self, place: Place, entity: str, *, told: bool = False) -> None:
+    def there(self, place: LookedAt, entity: str, *, told: bool = False) -> None:
         """The thing at *place* is there."""
         first = self.first.get(place)
         since = first.at if first is not None else self.now
@@ -158,7 +158,7 @@ async def weigh(
         key
         for key in read.missing
         if verdicts.taken(
-            Place(kind, key),
+            LookedAt(kind, key),
             key,
             told=key in told,
             lag=None if key in seen else _NEVER_SEEN,
@@ -167,7 +167,7 @@ async def weigh(
         )
     ]
     for entity in read.entities:
-        verdicts.there(Place(kind, entity.key), entity.key, told=entity.key in told)
+        verdicts.there(LookedAt(kind, entity.key), entity.key, told=entity.key in told)
     held: set[str] = set()
     partial: set[str] = set()
     for product in products:
@@ -217,7 +217,7 @@ async def _seen(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) 
 
 async def announce_variants(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str], *, now: datetime) -> None:
     """The shop says that it deletes these variants."""
-    places = [Place(Taken.VARIANT, key) for key in keys]
+    places = [LookedAt(Taken.VARIANT, key) for key in keys]
     await first_looks.remember(tx, shop_id, places, now=now, told=True)
 
 
@@ -241,7 +241,7 @@ def _weigh_product(product: Product, known: Sequence[Copied], verdicts: _Verdict
     grown = any(variant.variant_id is not None for variant in product.variants)
     held: set[str] = set()
     for key, one in before.items():
-        gone = Place(Taken.VARIANT, key)
+        gone = LookedAt(Taken.VARIANT, key)
         if key in listed:
             verdicts.there(gone, product.key)
             held |= {key} if _lessens(product, listed[key], one, verdicts) else set()
@@ -268,7 +268,7 @@ def _lessens(product: Product, variant: Variant, known: Copied, verdicts: _Verdi
     }
     doubtful = False
     for kind, taken in lost.items():
-        place = Place(kind, variant.id)
+        place = LookedAt(kind, variant.id)
         if not taken:
             verdicts.there(place, product.key)
         elif not verdicts.taken(place, product.key):

@@ -31,7 +31,7 @@ from upbridge.store import (
     rate_limits,
     runs,
 )
-from upbridge.store.change_queries import Unread
+from upbridge.store.change_queries import WaitingChanges
 from upbridge.store.changes import Kind
 from upbridge.store.connections import ConnectionRow, ConnectionState, of_shops
 from upbridge.store.document_queries import OutboxCount
@@ -102,10 +102,10 @@ _NEXT = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class FlowFacts:
     """All that the lights of one shop are judged by, beside the shop and its connections."""
 
-    unread: Sequence[Unread] = ()
+    unread: Sequence[WaitingChanges] = ()
     outbox: Sequence[OutboxCount] = ()
     problems: Sequence[OpenCount] = ()
     failing: Mapping[Lane, Block] = field(default_factory=dict)
@@ -138,7 +138,7 @@ _OF_MANY = Together(**_QUESTIONS)
 _OF_ONE = Together(**_QUESTIONS, last=link_queries.LAST_DELIVERED, metered=rate_limits.METERED)
 
 
-async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
+async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> FlowFacts:
     """What decides about the lights of one shop."""
     shown = [(systems.target_of(system, flow), flow.kind) for system, flow in systems.flows if flow.shown]
     asked = {**_asked(systems), **link_queries.pairs_asked(shop_id, shown)}
@@ -150,7 +150,7 @@ async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
     )
 
 
-async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopId]) -> dict[ShopId, Seen]:
+async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopId]) -> dict[ShopId, FlowFacts]:
     """The same of many shops, without when something was delivered last and whether calls are metered."""
     return _seen(await _OF_MANY.ask(tx, only, **_asked(systems)), only)
 
@@ -159,7 +159,7 @@ def _asked(systems: Systems) -> dict[str, Any]:
     return {"system": systems.platform.name, "names": [*count_names(), INACTIVE_WEBHOOKS]}
 
 
-def _seen(said: Mapping[str, Sequence[Any]], shop_ids: Collection[ShopId]) -> dict[ShopId, Seen]:
+def _seen(said: Mapping[str, Sequence[Any]], shop_ids: Collection[ShopId]) -> dict[ShopId, FlowFacts]:
     unread = _by_shop(map(change_queries.unread_of, said["unread"]))
     outbox = _by_shop(map(document_queries.count_of_row, said["outbox"]))
     open_problems = _by_shop(map(problem_queries.open_count_of, said["open_problems"]))
@@ -171,7 +171,7 @@ def _seen(said: Mapping[str, Sequence[Any]], shop_ids: Collection[ShopId]) -> di
     kept = cursors.by_name(said["cursors"])
     worked_at = max((one.at for one in said["beats"]), default=None)
     return {
-        shop_id: Seen(
+        shop_id: FlowFacts(
             unread=unread.get(shop_id, ()),
             outbox=outbox.get(shop_id, ()),
             problems=open_problems.get(shop_id, ()),
@@ -208,7 +208,7 @@ def _by_shop(rows: Iterable[_Row]) -> dict[ShopId, list[_Row]]:
 
 
 def flow_states(
-    systems: Systems, shop: Shop, connected: Mapping[str, ConnectionRow], seen: Seen, now: datetime
+    systems: Systems, shop: Shop, connected: Mapping[str, ConnectionRow], seen: FlowFacts, now: datetime
 ) -> tuple[FlowState, ...]:
     """How every flow of *shop* is that has a light. Pure."""
     platform = systems.platform.name
@@ -225,7 +225,7 @@ class _Ground:
 
     shop: Shop
     row: ConnectionRow | None
-    seen: Seen
+    seen: FlowFacts
     now: datetime
 
 
@@ -281,7 +281,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
     )
 
 
-def _unattended(seen: Seen, now: datetime) -> bool:
+def _unattended(seen: FlowFacts, now: datetime) -> bool:
     """Whether the workers are gone. Before the first one none is missed: then what waits says so."""
     return seen.worked_at is not None and now - seen.worked_at >= heartbeat.NO_WORKER
 
@@ -294,7 +294,7 @@ def _concerns(one: OpenCount, flow: Flow, kinds: Collection[Kind], source: str, 
     return one.target == source and one.reading and theirs
 
 
-def looking(seen: Seen) -> frozenset[str]:
+def looking(seen: FlowFacts) -> frozenset[str]:
     """The kinds of which the missing ones are being read just now, or are counted again when they were."""
     counts = {Kind.ORDER_COUNT: "order", Kind.COUNT: "product"}
     pages = {kind: entity for entity, kind in PAGES.items()}
@@ -323,7 +323,7 @@ def _login(row: ConnectionRow | None) -> Login:
     return Login.ELSEWHERE if row.leads_elsewhere else Login.REFUSED
 
 
-def _rest(block: Block | None, now: datetime, unread: Sequence[Unread]) -> Rest | None:
+def _rest(block: Block | None, now: datetime, unread: Sequence[WaitingChanges]) -> Rest | None:
     """A lane rests until its moment, and is no better between two tries while something waits for it.
 
     Where only the page of a list fails, what is announced passes.

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.insights.flow_lights import GRAVITY, Light
-from upbridge.insights.flow_states import FlowState, Seen
+from upbridge.insights.flow_states import FlowFacts, FlowState
 from upbridge.store.problems import ALARMS
 
 #: Reasons of a flow that concern all flows of the shop alike, and those that concern each system on its own.
@@ -50,7 +50,7 @@ class News:
         return "problems" if self.reason in {"no_right", "unannounced"} else None
 
 
-def news_of(shop: Shop, flows: tuple[FlowState, ...], seen: Seen, *, platform: str) -> tuple[News, ...]:
+def news_of(shop: Shop, flows: tuple[FlowState, ...], seen: FlowFacts, *, platform: str) -> tuple[News, ...]:
     """What the *flows* of *shop* have to tell, each thing once. Pure."""
     if shop.state is not ShopState.ACTIVE:
         return (News(Light.STOPPED, "stopped", at=shop.state_since),)

@@ -39,7 +39,7 @@ class Box(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OrderPlace:
     """An order's box in *system*. *reason*: the cause of its problem, `reading`, `sending`, or `rules`."""
 
     system: str
@@ -54,7 +54,7 @@ class ListedOrder:
     number: str
     ordered_at: datetime | None
     """When it was made; None for one that was announced and is not read yet."""
-    places: tuple[Place, ...]
+    places: tuple[OrderPlace, ...]
 
 
 async def listed_orders(
@@ -105,7 +105,7 @@ async def _with_places(
 
 async def places_of(
     tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], numbers: Sequence[str]
-) -> dict[str, tuple[Place, ...]]:
+) -> dict[str, tuple[OrderPlace, ...]]:
     """Where each of these orders is with each of *systems*."""
     if not numbers:
         return {}
@@ -114,12 +114,12 @@ async def places_of(
     waiting = {
         (one.parent, one.target): one for one in await document_queries.states_of(tx, shop_id, _KIND, numbers)
     }
-    shared = functools.cache(Place)  # most orders are in the same places as their neighbours
+    shared = functools.cache(OrderPlace)  # most orders are in the same places as their neighbours
     causes: dict[tuple[str, str], str] = {}
     for one in await problem_queries.causes_of(tx, shop_id, _KIND, numbers):
         causes.setdefault((one.parent, one.target), one.key)
 
-    def place(number: str, system: str) -> Place:
+    def place(number: str, system: str) -> OrderPlace:
         document = waiting.get((number, system))
         cause = causes.get((number, platform)) or causes.get((number, system))
         if cause is not None or (document is not None and document.state == documents.PARKED):

@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop_id import ShopId
-from upbridge.insights.order_list import RULES, Box, Place, places_of
+from upbridge.insights.order_list import RULES, Box, OrderPlace, places_of
 from upbridge.insights.order_signs import KIND, STOPPED, UNDER_WAY, signs, unread
 from upbridge.store import link_queries, orders
 from upbridge.store.sql import literally
@@ -39,7 +39,7 @@ MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class OrderSearch:
     """What is looked for. Each that is given narrows the list; *words* begin a number, or are what a system calls
     the order. Orders that were not read yet have no day: a day that is asked for does not leave them out."""
 
@@ -58,7 +58,7 @@ class FoundOrder:
 
     number: str
     ordered_at: datetime | None
-    places: tuple[Place, ...]
+    places: tuple[OrderPlace, ...]
     outline: OrderOutline | None = None
 
 
@@ -74,7 +74,7 @@ class FoundOrders:
 async def find_orders(
     tx: AsyncConnection,
     shop_id: ShopId,
-    wanted: Wanted,
+    wanted: OrderSearch,
     *,
     platform: str,
     systems: Sequence[str],
@@ -101,7 +101,7 @@ async def find_orders(
 
 async def describe(
     tx: AsyncConnection, shop_id: ShopId, numbers: Sequence[str], *, platform: str, systems: Sequence[str]
-) -> Mapping[str, tuple[tuple[Place, ...], OrderOutline | None]]:
+) -> Mapping[str, tuple[tuple[OrderPlace, ...], OrderOutline | None]]:
     """Where each of these orders is and what is kept of it, in their order. Why the rules keep one back is said as
     exactly as it was judged when the order was read last."""
     places = await places_of(tx, shop_id, platform, systems, numbers)
@@ -111,7 +111,7 @@ async def describe(
         outline, verdicts = kept.get(number, (None, {}))
         found[number] = (
             tuple(
-                Place(one.system, one.box, verdicts.get(one.system, RULES)) if one.box is Box.HELD else one
+                OrderPlace(one.system, one.box, verdicts.get(one.system, RULES)) if one.box is Box.HELD else one
                 for one in places[number]
             ),
             outline,
@@ -120,7 +120,7 @@ async def describe(
 
 
 def _query(
-    shop_id: ShopId, wanted: Wanted, platform: str, systems: Sequence[str]
+    shop_id: ShopId, wanted: OrderSearch, platform: str, systems: Sequence[str]
 ) -> Select[str, datetime | None, object]:
     made = orders.known_of(shop_id, since=wanted.since, until=wanted.until)
     number = unread(shop_id, platform).c[0]
@@ -143,7 +143,7 @@ def _query(
 
 
 def _is_there(  # noqa: PLR0917 - one condition of one statement
-    shop_id: ShopId, known: Subquery, wanted: Wanted, found: CTE, platform: str, system: str
+    shop_id: ShopId, known: Subquery, wanted: OrderSearch, found: CTE, platform: str, system: str
 ) -> ColumnElement[bool]:
     """Whether an order is in the box of *system*, for the reason, that *wanted* asks for."""
     number, kept_back = known.c.number, type_coerce(known.c.kept_back, JSONB)

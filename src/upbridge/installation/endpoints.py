@@ -15,7 +15,7 @@ from upbridge.core.bounded_json import loads
 from upbridge.core.bounds import SIGNED_CALL
 from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
 from upbridge.core.request_bodies import request_body
-from upbridge.installation.service import Answer, InstallationService
+from upbridge.installation.service import InstallationAnswer, InstallationService
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -80,7 +80,7 @@ def _service(request: Request) -> InstallationService:
     return container.installation
 
 
-def _answer(answer: Answer) -> JSONResponse:
+def _answer(answer: InstallationAnswer) -> JSONResponse:
     return JSONResponse({"error": answer.error, "message": answer.message}, headers=_NO_STORE)
 
 

@@ -43,7 +43,7 @@ TicketAddress: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InstallationAnswer:
     """The body that Upgates expects of three of the four calls (R12)."""
 
     error: bool = False
@@ -99,7 +99,7 @@ class InstallationService:
 
     # --- the four calls -------------------------------------------------------------------------------------
 
-    async def install(self, body: Mapping[str, Any]) -> Answer:
+    async def install(self, body: Mapping[str, Any]) -> InstallationAnswer:
         """Take the shop in, or its new credentials (R11-R15); one transaction, then the worker reads the rest."""
         self._need_token()
         texts = Texts(_language(body))
@@ -109,7 +109,7 @@ class InstallationService:
                 return await _in_time(self._install(call, texts))
             except (NotReady, LookWithheld) as error:
                 log.warning("install_not_possible_now", reason=str(error))
-                return Answer(error=True, message=texts.get("error.try_again"))
+                return InstallationAnswer(error=True, message=texts.get("error.try_again"))
 
     async def open(self, body: Mapping[str, Any]) -> str:
         """The address to frame (R17, R27).
@@ -120,7 +120,7 @@ class InstallationService:
         with self._logged(Endpoint.OPEN):
             return await _in_time(self._open(await self._authentic(Endpoint.OPEN, body)))
 
-    async def uninstall(self, body: Mapping[str, Any]) -> Answer:
+    async def uninstall(self, body: Mapping[str, Any]) -> InstallationAnswer:
         """Stop the shop at once and have one question asked that confirms it (R28-R30).
 
         Opening and uninstallation sign the same string. A signature that was seen before, or that is older than
@@ -135,10 +135,10 @@ class InstallationService:
                 log.info("uninstall_of_unknown_shop")
             except (NotReady, LookWithheld) as error:
                 log.warning("uninstall_not_possible_now", reason=str(error))
-                return Answer(error=True, message=texts.get("error.try_again"))
-        return Answer()
+                return InstallationAnswer(error=True, message=texts.get("error.try_again"))
+        return InstallationAnswer()
 
-    async def version(self, body: Mapping[str, Any]) -> Answer:
+    async def version(self, body: Mapping[str, Any]) -> InstallationAnswer:
         """Note the version, take new credentials if they were signed, read rights and webhooks again (R31, R32).
 
         The page that describes this call is not public: what the body holds besides the token and the time is
@@ -155,8 +155,8 @@ class InstallationService:
                 log.info("version_of_unknown_shop")
             except (NotReady, LookWithheld) as error:
                 log.warning("version_not_possible_now", reason=str(error))
-                return Answer(error=True, message=texts.get("error.try_again"))
-        return Answer()
+                return InstallationAnswer(error=True, message=texts.get("error.try_again"))
+        return InstallationAnswer()
 
     # --- the parts, in the order they act -------------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class InstallationService:
         except NotFound:
             raise NotFound("this shop has not activated the add-on") from None
 
-    async def _install(self, call: SignedCall, texts: Texts) -> Answer:
+    async def _install(self, call: SignedCall, texts: Texts) -> InstallationAnswer:
         try:
             async with self.engine.begin() as tx:
                 shop, arrival = await self._admit(tx, call, version=call.version, language=texts.language)
@@ -210,7 +210,7 @@ class InstallationService:
             return _foreign(call, error, texts)
         await self.wake(Lane.pull(shop.id, PLATFORM))
         log.info("shop_installed", shop_id=str(shop.id), arrival=arrival)
-        return Answer()
+        return InstallationAnswer()
 
     async def _admit(
         self, tx: AsyncConnection, call: SignedCall, *, version: int | None, language: str
@@ -278,11 +278,11 @@ class InstallationService:
                 log.info("shop_uninstalling", shop_id=str(shop.id))
         await self.wake(Lane.pull(shop.id, PLATFORM))
 
-    async def _version(self, call: SignedCall, texts: Texts) -> Answer:
+    async def _version(self, call: SignedCall, texts: Texts) -> InstallationAnswer:
         shop = await self._known(call)
         if shop.state not in LISTENING:
             log.info("version_of_stopped_shop", shop_id=str(shop.id))
-            return Answer()
+            return InstallationAnswer()
         version = shop.version if call.version is None else call.version
         try:
             async with self.engine.begin() as tx:
@@ -297,7 +297,7 @@ class InstallationService:
             await self.shops.set_version(shop.id, version)
         await self.wake(Lane.pull(shop.id, PLATFORM))
         log.info("version_changed", shop_id=str(shop.id), version=version)
-        return Answer()
+        return InstallationAnswer()
 
     async def _read_again(self, tx: AsyncConnection, shop: Shop) -> None:
         """Have the worker read what rarely changes, and compare the webhooks (R32)."""
@@ -318,9 +318,9 @@ def field_names(body: Mapping[str, Any]) -> list[str]:
     return sorted(str(name)[:40].encode("ascii", "backslashreplace").decode() for name in body)[:30]
 
 
-def _foreign(call: SignedCall, error: BadRequest, texts: Texts) -> Answer:
+def _foreign(call: SignedCall, error: BadRequest, texts: Texts) -> InstallationAnswer:
     log.warning("api_address_refused", endpoint=call.endpoint, reason=str(error))
-    return Answer(error=True, message=texts.get("install.foreign_address"))
+    return InstallationAnswer(error=True, message=texts.get("install.foreign_address"))
 
 
 def _language(body: Mapping[str, Any]) -> str | None:

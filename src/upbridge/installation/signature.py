@@ -73,7 +73,7 @@ ORDERS: Mapping[Endpoint, tuple[Values, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class SignedCredentials:
     """API credentials that were part of what Upgates signed."""
 
     api_user: str
@@ -89,7 +89,7 @@ class SignedCall:
     token: str = field(repr=False)
     time: datetime
     digest: bytes = field(repr=False)
-    access: Access | None
+    access: SignedCredentials | None
     version: int | None
     """A hint (R7): not signed."""
     language: str | None
@@ -125,7 +125,9 @@ class Claim:
             time=self.time,
             # of what was signed, not of the signature: EC signatures have many spellings, this has one
             digest=digest(data),
-            access=Access(values["apiUser"], values["apiKey"], values["apiUrl"]) if order is LONG else None,
+            access=SignedCredentials(values["apiUser"], values["apiKey"], values["apiUrl"])
+            if order is LONG
+            else None,
             version=self.version,
             language=self.language,
         )

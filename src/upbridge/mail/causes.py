@@ -24,7 +24,7 @@ SUSPENDED = "news:stopped"
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class NoticeKind:
     """One cause: its name in `notices`, how long it may pass by itself, and what a mail says of it."""
 
     name: str
@@ -49,7 +49,7 @@ class Issue:
         return texts.get("mail.size_since", size=size, at=self.about.first)
 
 
-def issues(shop: Shop, news: Iterable[News], problems: Iterable[OpenCause]) -> Iterator[Issue]:
+def issues(shop: Shop, news: Iterable[News], problems: Iterable[OpenCause]) -> Iterator[NoticeKind]:
     """The causes that a person has to hear of. Of a shop that is stopped as a whole there is that one alone."""
     for one in news:
         stopped = one.light is Light.STOPPED
@@ -58,10 +58,10 @@ def issues(shop: Shop, news: Iterable[News], problems: Iterable[OpenCause]) -> I
         if stopped or (one.light is Light.ATTENTION and one.reason not in _QUIET):
             where = "+".join(one.kinds) if one.reason == "incomplete" else one.system
             name = f"news:{one.reason}" + (f":{where}" if where else "")
-            yield Issue(name, one, _PASSING.get(one.reason, GATHERED))
+            yield NoticeKind(name, one, _PASSING.get(one.reason, GATHERED))
     if shop.state is ShopState.ACTIVE:
         for cause in problems:
-            yield Issue(f"problem:{cause.key}:{cause.target}:{cause.kind}", cause)
+            yield NoticeKind(f"problem:{cause.key}:{cause.target}:{cause.kind}", cause)
 
 
 def called(name: str, texts: Texts, systems: Systems) -> str:

@@ -16,7 +16,7 @@ _SEEN_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class NoticeCause:
     """What a reader has to hear of: its name, and what the mail says it is."""
 
     name: str
@@ -26,14 +26,14 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class NoticeComparison:
     """What a look has found."""
 
-    begun: tuple[Cause, ...] = ()
+    begun: tuple[NoticeCause, ...] = ()
     """To be told now."""
     over: tuple[Notice, ...] = ()
     """To be told now: it was told of, and has gone."""
-    fresh: tuple[Cause, ...] = ()
+    fresh: tuple[NoticeCause, ...] = ()
     """New, without a notice; among them those of `begun`."""
     known: tuple[int, ...] = ()
     """The notices of the others of `begun`."""
@@ -69,7 +69,9 @@ class Comparison:
         await notices.told(tx, self.known if told else (), now=now)
 
 
-def compare(about: Sequence[Notice], causes: Mapping[str, Cause], reader: bytes, now: datetime) -> Comparison:
+def compare(
+    about: Sequence[Notice], causes: Mapping[str, NoticeCause], reader: bytes, now: datetime
+) -> NoticeComparison:
     """Hold the *causes* that are there at *now* against the notices *about* them."""
     mine = {one.cause: one for one in about if one.reader == reader}
     fresh = tuple(one for name, one in causes.items() if name not in mine)
@@ -90,7 +92,7 @@ def compare(about: Sequence[Notice], causes: Mapping[str, Cause], reader: bytes,
             gone.append(notice.id)
         elif now - notice.gone_at >= SETTLED:
             over.append(notice)
-    return Comparison(
+    return NoticeComparison(
         begun=tuple(begun),
         over=tuple(over),
         fresh=fresh,

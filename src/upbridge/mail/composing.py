@@ -20,7 +20,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MailPart:
     """Things of one kind, under a heading."""
 
     heading: str
@@ -35,7 +35,7 @@ class Content:
     subject: str
     heading: str
     opening: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[MailPart, ...] = ()
     button: tuple[str, str] | None = None
     """What the link is called, and where it leads."""
     closing: tuple[str, ...] = ()

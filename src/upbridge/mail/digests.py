@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.clock import PRAGUE, begin_of_day
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
-from upbridge.mail.causes import Issue, called
-from upbridge.mail.composing import Content, Item, Part
+from upbridge.mail.causes import NoticeKind, called
+from upbridge.mail.composing import Content, Item, MailPart
 from upbridge.store.order_events import delivered_since
 from upbridge.store.orders import count_orders
 from upbridge.systems.base import Systems
@@ -39,7 +39,7 @@ def name_of(shop: Shop, now: datetime) -> str | None:
 
 
 async def content(
-    tx: AsyncConnection, shop: Shop, issues: Sequence[Issue], systems: Systems, *, now: datetime
+    tx: AsyncConnection, shop: Shop, issues: Sequence[NoticeKind], systems: Systems, *, now: datetime
 ) -> Content:
     """The newest summary that is due: what was made, sent and shipped in it, and what needs a person now."""
     days = period(shop, now)
@@ -67,7 +67,7 @@ async def content(
         heading=texts.get("mail.digest.heading", days=told),
         opening=texts.get("mail.shop", shop=shop.name),
         parts=(
-            Part(texts.get("mail.digest.part_orders"), tuple(Item(line) for line in orders)),
-            Part(texts.get("mail.digest.part_waits"), tuple(waiting)),
+            MailPart(texts.get("mail.digest.part_orders"), tuple(Item(line) for line in orders)),
+            MailPart(texts.get("mail.digest.part_waits"), tuple(waiting)),
         ),
     )

@@ -19,12 +19,12 @@ from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import Hours
-from upbridge.insights.flow_states import Seen, flow_states, see_many
+from upbridge.insights.flow_states import FlowFacts, flow_states, see_many
 from upbridge.insights.news import TOLD_BY_LIGHTS, news_of
 from upbridge.mail import digests
-from upbridge.mail.causes import GATHERED, SUSPENDED, Issue, called, issues
-from upbridge.mail.comparison import Cause, Comparison, compare
-from upbridge.mail.composing import Content, Item, Part
+from upbridge.mail.causes import GATHERED, SUSPENDED, NoticeKind, called, issues
+from upbridge.mail.comparison import NoticeCause, NoticeComparison, compare
+from upbridge.mail.composing import Content, Item, MailPart
 from upbridge.mail.post_office import PostOffice
 from upbridge.mail.stopping import StopAddresses, load_stop_addresses
 from upbridge.store import connections, letters, notices
@@ -48,7 +48,7 @@ _NEVER = timedelta(days=36_500)
 class _Sight:
     """What is known of all shops."""
 
-    seen: Mapping[ShopId, Seen]
+    seen: Mapping[ShopId, FlowFacts]
     rows: Mapping[ShopId, Mapping[str, ConnectionRow]]
     problems: Mapping[ShopId, Sequence[OpenCause]]
     notices: Mapping[ShopId, Sequence[Notice]]
@@ -124,7 +124,7 @@ class MerchantWatch:
             content = await digests.content(tx, shop, list(found.values()), self.systems, now=now)
             await desk.write(tx, content, once=name, last=sent == MOST_A_DAY - 1)
 
-    def _issues(self, shop: Shop, sight: _Sight, now: datetime) -> dict[str, Issue]:
+    def _issues(self, shop: Shop, sight: _Sight, now: datetime) -> dict[str, NoticeKind]:
         seen = sight.seen[shop.id]
         flows = flow_states(self.systems, shop, sight.rows.get(shop.id, {}), seen, now)
         news = news_of(shop, flows, seen, platform=self.systems.platform.name)
@@ -157,13 +157,13 @@ class _Desk:
         hours = str(self.shop.settings.get("notify.quiet"))
         return self.watch.nights and Hours.among(hours, self.now.astimezone(PRAGUE).hour)
 
-    def compared(self, about: Sequence[Notice], found: Mapping[str, Issue]) -> Comparison:
+    def compared(self, about: Sequence[Notice], found: Mapping[str, NoticeKind]) -> NoticeComparison:
         """What has begun and what is over. What begins within the time of gathering is in one mail."""
-        causes = {name: Cause(name, settles_in=one.settles_in) for name, one in found.items()}
+        causes = {name: NoticeCause(name, settles_in=one.settles_in) for name, one in found.items()}
         if self.shop.state is not ShopState.ACTIVE:
             # Nothing is known of the others now: they are neither new nor over.
             hidden = (one.cause for one in about if one.cause != SUSPENDED and one.cause not in causes)
-            causes |= {name: Cause(name, settles_in=_NEVER) for name in hidden}
+            causes |= {name: NoticeCause(name, settles_in=_NEVER) for name in hidden}
         compared = compare(about, causes, self.reader, self.now)
         if not compared.begun:
             return compared
@@ -173,14 +173,16 @@ class _Desk:
         }
         return compare(about, gathered, self.reader, self.now)
 
-    def may_begin(self, compared: Comparison, about: Sequence[Notice], found: Mapping[str, Issue]) -> bool:
+    def may_begin(
+        self, compared: NoticeComparison, about: Sequence[Notice], found: Mapping[str, NoticeKind]
+    ) -> bool:
         """Whether what has begun is reported now: at once what stops flows, else not right after the last mail."""
         if any(found[one.name].stops for one in compared.begun):
             return True
         last = max((one.told_at for one in about if one.told_at is not None), default=None)
         return bool(compared.begun) and (last is None or self.now - last >= PAUSE)
 
-    def content(self, compared: Comparison, found: Mapping[str, Issue], *, over: bool) -> Content:
+    def content(self, compared: NoticeComparison, found: Mapping[str, NoticeKind], *, over: bool) -> Content:
         """The mail that reports what has begun, and what is over."""
         texts, systems = self.texts, self.watch.systems
         begun = [found[one.name] for one in compared.begun]
@@ -192,7 +194,7 @@ class _Desk:
         stops = any(one.stops for one in begun)
         state = ("stopped" if stops else "attention") if begun else "over"
         parts = [
-            Part(texts.get(f"mail.part.{name}"), tuple(told))
+            MailPart(texts.get(f"mail.part.{name}"), tuple(told))
             for name, told in (("begun", items), ("over", [Item(title) for title, _ in groupby(ended)]))
             if told
         ]

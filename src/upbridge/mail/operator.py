@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.clock import PRAGUE
 from upbridge.core.encryption import digest
 from upbridge.domain.shop import BY_LOST_KEY, BY_OPERATOR
-from upbridge.mail.comparison import Cause, Comparison, compare
-from upbridge.mail.composing import Content, Item, Part
+from upbridge.mail.comparison import NoticeCause, NoticeComparison, compare
+from upbridge.mail.composing import Content, Item, MailPart
 from upbridge.mail.post_office import PostOffice
 from upbridge.store import connections, heartbeat, letters, notices, secrets, shop_queries
 from upbridge.store.connections import Breakage, DeadLogin
@@ -93,15 +93,15 @@ class OperatorWatch:
             return whose == HEAD
         return usable and (kind != "disk" or whose == self.host or now - notice.seen_at >= MACHINE_GONE)
 
-    async def _causes(self, tx: AsyncConnection, told: set[str], now: datetime) -> list[Cause]:
+    async def _causes(self, tx: AsyncConnection, told: set[str], now: datetime) -> list[NoticeCause]:
         found = [_suspended(key, reason) for key, reason in await shop_queries.suspended(tx)]
         found += [
-            Cause(f"login:{one.system}:{one.shop_key}", _dead(one, self.systems.title(one.system)))
+            NoticeCause(f"login:{one.system}:{one.shop_key}", _dead(one, self.systems.title(one.system)))
             for one in await connections.dead_logins(tx)
         ]
         if not await secrets.opened_by(tx, self.post.cipher):
             found.append(
-                Cause(
+                NoticeCause(
                     "keys",
                     f"The encryption keys of {self.host} do not open what is stored: it was not started again with"
                     " the keys that the service uses now, or a key is lost. `upbridge keys check` says what"
@@ -112,16 +112,18 @@ class OperatorWatch:
         if now - max(self.since, beat or self.since) >= heartbeat.NO_WORKER:
             last = "none was ever there" if beat is None else f"the last was there at {_moment(beat)}"
             found.append(
-                Cause("worker", f"No worker is alive, {last}: nothing is read or sent. Start `upbridge worker`.")
+                NoticeCause(
+                    "worker", f"No worker is alive, {last}: nothing is read or sent. Start `upbridge worker`."
+                )
             )
         name = f"disk:{self.host}"
         disk = self.disk()
         if disk.nearly_full(told=name in told):
             free = f"{disk.free / _GIGABYTE:.1f} of {disk.total / _GIGABYTE:.0f} GB are free"
-            found.append(Cause(name, f"The disk of {self.host} is nearly full: {free}."))
+            found.append(NoticeCause(name, f"The disk of {self.host} is nearly full: {free}."))
         return found
 
-    async def _tell(self, tx: AsyncConnection, found: Comparison, now: datetime) -> None:
+    async def _tell(self, tx: AsyncConnection, found: NoticeComparison, now: datetime) -> None:
         tell = not found.silent and await letters.written_since(tx, None, _midnight(now)) < MOST_A_DAY
         if tell:
             await self.post.write(tx, _content(found), to=self.to, once=f"operator:{uuid4()}")
@@ -133,14 +135,14 @@ class OperatorWatch:
         await found.keep(tx, None, digest(self.to), told=tell, now=now)
 
 
-def _suspended(key: str, reason: str | None) -> Cause:
+def _suspended(key: str, reason: str | None) -> NoticeCause:
     if reason == BY_OPERATOR:
         why = f"by an operator: `upbridge shops resume {key}` ends it."
     elif reason == BY_LOST_KEY:
         why = f"because {_NO_KEY_OPENS_IT} Put the key back, or its staff activates the add-on again."
     else:
         why = "because Upgates refuses its credentials. It is asked once an hour whether it is back."
-    return Cause(f"suspended:{key}", f"Shop {key} is suspended, {why}")
+    return NoticeCause(f"suspended:{key}", f"Shop {key} is suspended, {why}")
 
 
 def _dead(login: DeadLogin, title: str) -> str:
@@ -156,8 +158,8 @@ def _dead(login: DeadLogin, title: str) -> str:
             return f"{whose} is dead: {again}"
 
 
-def _schema(problem: str) -> Cause:
-    return Cause(f"schema:{HEAD}", f"This version cannot run: {problem}.", settles_in=UPGRADE)
+def _schema(problem: str) -> NoticeCause:
+    return NoticeCause(f"schema:{HEAD}", f"This version cannot run: {problem}.", settles_in=UPGRADE)
 
 
 def _midnight(now: datetime) -> datetime:
@@ -168,10 +170,10 @@ def _moment(at: datetime) -> str:
     return f"{at.astimezone(PRAGUE):%Y-%m-%d %H:%M:%S} (Prague)"
 
 
-def _content(found: Comparison) -> Content:
+def _content(found: NoticeComparison) -> Content:
     begun = [Item(*_split(one.about)) for one in found.begun]
     over = [Item(_split(one.about)[0], f"It began at {_moment(one.began_at)}.") for one in found.over]
-    parts = [Part(heading, tuple(items)) for heading, items in (("Needs you", begun), ("Over", over)) if items]
+    parts = [MailPart(heading, tuple(items)) for heading, items in (("Needs you", begun), ("Over", over)) if items]
     return Content(
         language="en",
         subject=_subject(found.begun, found.over),
@@ -187,7 +189,7 @@ def _split(about: str) -> tuple[str, str]:
     return (title, more[:1].upper() + more[1:]) if sign else (about, "")
 
 
-def _subject(begun: Sequence[Cause], over: Sequence[Notice]) -> str:
+def _subject(begun: Sequence[NoticeCause], over: Sequence[Notice]) -> str:
     """One thing by its name, several by their number."""
     first = begun[0].about if begun else over[0].about
     if len(begun) + len(over) == 1:

@@ -64,7 +64,7 @@ class PostOffice:
                 return sent
         return AT_ONCE
 
-    async def _send(self, claimed: letters.Claimed) -> bool:
+    async def _send(self, claimed: letters.ClaimedLetter) -> bool:
         """Send one letter; returns whether the mail server can be asked for more."""
         said: dict[str, object] = {"letter": claimed.id, "attempts": claimed.attempts}
         if claimed.shop_id is not None:
@@ -98,6 +98,6 @@ class PostOffice:
             await self._end(claimed, None)
         return True
 
-    async def _end(self, claimed: letters.Claimed, reason: str | None) -> None:
+    async def _end(self, claimed: letters.ClaimedLetter, reason: str | None) -> None:
         async with self.engine.begin() as tx:
             await letters.end(tx, claimed.id, now=self.clock(), reason=reason)

@@ -24,7 +24,7 @@ _MAC_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class MailReader:
     """Who reads mails about a shop: the first bytes of a digest of the address."""
 
     shop_id: ShopId
@@ -46,7 +46,7 @@ class StopAddresses:
         named = shop_id.bytes + _mark(address)
         return url_text(named + self._mac(named))
 
-    def reader(self, token: str) -> Reader | None:
+    def reader(self, token: str) -> MailReader | None:
         """Whose token it is; None if it was never made here."""
         raw = from_url_text(token)
         if raw is None or len(token) != LENGTH:
@@ -54,7 +54,7 @@ class StopAddresses:
         named, proof = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(proof, self._mac(named)):
             return None
-        return Reader(ShopId(UUID(bytes=named[:_ID_BYTES])), named[_ID_BYTES:])
+        return MailReader(ShopId(UUID(bytes=named[:_ID_BYTES])), named[_ID_BYTES:])
 
     def _mac(self, named: bytes) -> bytes:
         return mac(self._key, "stop", named.hex())[:_MAC_BYTES]

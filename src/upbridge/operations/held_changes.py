@@ -24,7 +24,7 @@ from upbridge.systems.decisions import DryRun, ShowHeld
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class GuardedChanges:
     """What the guard of *problem* holds: so many changes. *mark* tells them from any others."""
 
     problem: Problem
@@ -50,7 +50,7 @@ class HeldChanges:
     systems: Systems
     wake: Wake
 
-    async def look(self, shop_id: ShopId, number: int) -> Held:
+    async def look(self, shop_id: ShopId, number: int) -> GuardedChanges:
         """What waits for the answer to the problem *number*. Raises `NotFound` where the shop has no such
         guard."""
         problem = await self.problems.get(number)
@@ -58,7 +58,7 @@ class HeldChanges:
             raise NotFound(f"there is no guard {number}")
         async with self.engine.connect() as tx:
             hashes = await document_queries.hashes_held(tx, shop_id, problem.target, problem.key)
-        return Held(problem, len(hashes), mark_of(hashes))
+        return GuardedChanges(problem, len(hashes), mark_of(hashes))
 
     async def changes(self, problem: Problem, *, limit: int, after: str = "") -> list[Proposed]:
         """What the guard of *problem* holds, by key: at most *limit* changes of those that follow *after*. One

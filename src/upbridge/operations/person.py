@@ -47,7 +47,7 @@ _MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredData:
     """Something that is stored. *personal*: whether it says who the person is, or could be compared with that;
     *content*: what it says, personal data and all."""
 
@@ -64,7 +64,7 @@ class PersonFile:
     """What is held about a person: *orders* are the numbers that it was found by."""
 
     orders: tuple[str, ...]
-    held: tuple[Held, ...]
+    held: tuple[StoredData, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class PersonRecords:
                 return True
             return bool(await order_events.events_of(tx, shop.id, number, limit=1))
 
-    async def _of_order(self, shop: Shop, number: str) -> list[Held]:
+    async def _of_order(self, shop: Shop, number: str) -> list[StoredData]:
         telling = {system.name for system, _ in self._telling()}
         async with self.engine.connect() as tx:
             made = await orders.ordered_at(tx, shop.id, number)
@@ -178,9 +178,13 @@ class PersonRecords:
                 system.name: await link_queries.links_of(tx, shop.id, system.name, parents=[number])
                 for system in self.systems.all
             }
-        held = [] if made is None else [Held("orders", self.systems.platform.name, number, made, personal=False)]
+        held = (
+            []
+            if made is None
+            else [StoredData("orders", self.systems.platform.name, number, made, personal=False)]
+        )
         held += [
-            Held(
+            StoredData(
                 "documents",
                 one.target,
                 one.key,
@@ -191,12 +195,12 @@ class PersonRecords:
             for one in waiting
         ]
         held += [
-            Held("links", name, link.key, None, personal=self._compares(name, link), content=_of_link(link))
+            StoredData("links", name, link.key, None, personal=self._compares(name, link), content=_of_link(link))
             for name, found in linked.items()
             for link in found.values()
         ]
         held += [
-            Held(
+            StoredData(
                 "order_events",
                 one.target,
                 number,
@@ -207,7 +211,7 @@ class PersonRecords:
             for one in events
         ]
         held += [
-            Held(
+            StoredData(
                 "problems",
                 one.target,
                 number,
@@ -243,13 +247,13 @@ class PersonRecords:
                     found += [(system.name, link) for place, link in sorted(rows.items()) if place in places]
         return found
 
-    async def _records(self, shop: Shop, email: str | None, customers: set[int]) -> list[Held]:
+    async def _records(self, shop: Shop, email: str | None, customers: set[int]) -> list[StoredData]:
         return [
-            Held("links", name, link.key, None, personal=True, content=_of_link(link))
+            StoredData("links", name, link.key, None, personal=True, content=_of_link(link))
             for name, link in await self._linked(shop, email, customers)
         ]
 
-    async def _of_owner(self, shop: Shop, email: str) -> list[Held]:
+    async def _of_owner(self, shop: Shop, email: str) -> list[StoredData]:
         """Where the shop's own settings, facts and accounts have the address: it is the merchant's, who changes
         it."""
         wanted = email.strip().casefold()
@@ -263,7 +267,9 @@ class PersonRecords:
             },
         }
         return [
-            Held(table, name, key, None, personal=True, content={"stays": "of the shop itself: change it there"})
+            StoredData(
+                table, name, key, None, personal=True, content={"stays": "of the shop itself: change it there"}
+            )
             for (table, name, key), value in said.items()
             if wanted in json.dumps(value, ensure_ascii=False, default=str).casefold()
         ]

@@ -17,9 +17,9 @@ from upbridge.core.clock import PRAGUE
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.rate_limits.snapshot import BudgetSnapshot, take_snapshot
-from upbridge.rate_limits.windows import HOUR, MAX_PACKAGES, Limits, State, limits_of
+from upbridge.rate_limits.windows import HOUR, MAX_PACKAGES, BudgetState, Limits, limits_of
 
-Pace: TypeAlias = Callable[[State, datetime], datetime]
+Pace: TypeAlias = Callable[[BudgetState, datetime], datetime]
 
 #: Orders, or products, that one call reads; items that one call writes (R53).
 PAGE = 100
@@ -42,7 +42,7 @@ _ORDER_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Delay:
+class ForecastDelay:
     """How long things waited, from the hint to the call."""
 
     median: timedelta
@@ -51,14 +51,14 @@ class Delay:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DayForecast:
     """A simulated day."""
 
     limits: Limits | None
     """None: no tariff, the cap of 60,000 calls a day."""
     calls: Mapping[Purpose, int]
-    orders: Delay
-    products: Delay
+    orders: ForecastDelay
+    products: ForecastDelay
     packages_to_buy: int | None
     """How many more packages bring the orders' p95 under `GOAL`; None if all that can be bought do not."""
     import_calls: int
@@ -82,7 +82,7 @@ def plan(
     coalesce: timedelta = timedelta(seconds=10),
     poll: timedelta = timedelta(minutes=15),
     pace: Pace = not_before,
-) -> Plan:
+) -> DayForecast:
     """Simulate a day; *pace* tells when the next gathered call may be made.
 
     Raises `ValueError` for what cannot be bought or is negative.
@@ -93,8 +93,8 @@ def plan(
     limits = limits_of(tariff, packages)
     calls, waited = _simulate(limits, demand, coalesce, pace)
     import_calls = _pages(products) + _pages(orders_per_day * _ORDER_DAYS)
-    snapshot = take_snapshot(State.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
-    return Plan(
+    snapshot = take_snapshot(BudgetState.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
+    return DayForecast(
         limits=limits,
         calls=calls,
         orders=_delay(waited[Purpose.ORDERS]),
@@ -196,7 +196,7 @@ def _simulate(
     limits: Limits | None, demand: Mapping[Purpose, Sequence[timedelta]], coalesce: timedelta, pace: Pace
 ) -> tuple[dict[Purpose, int], dict[Purpose, list[timedelta]]]:
     """Calls made and waiting times, per purpose; after the day's end until nothing waits (for a day at most)."""
-    state = State.fresh(limits, _MIDNIGHT)
+    state = BudgetState.fresh(limits, _MIDNIGHT)
     queues = {purpose: _Queue(demand[purpose]) for purpose in sorted(demand)}
     calls = dict.fromkeys(Purpose, 0)
     moment = timedelta(0)
@@ -275,9 +275,9 @@ def _pages(count: int) -> int:
     return -(-count // PAGE)
 
 
-def _delay(waited: Sequence[timedelta]) -> Delay:
+def _delay(waited: Sequence[timedelta]) -> ForecastDelay:
     if not waited:
-        return Delay(timedelta(0), timedelta(0), timedelta(0))
+        return ForecastDelay(timedelta(0), timedelta(0), timedelta(0))
     longest = sorted(waited)
     last = len(longest) - 1
-    return Delay(median=longest[last // 2], p95=longest[-(-last * 95 // 100)], longest=longest[-1])
+    return ForecastDelay(median=longest[last // 2], p95=longest[-(-last * 95 // 100)], longest=longest[-1])

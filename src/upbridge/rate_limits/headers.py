@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from upbridge.core.parsing import http_date
-from upbridge.rate_limits.windows import HOUR, Limits, State, hour_start
+from upbridge.rate_limits.windows import HOUR, BudgetState, Limits, hour_start
 
 #: How long to wait after a 429 that comes although calls are left: too many at once, not too many at all. A second
 #: one within a minute of the first waits longer.
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HeaderNumbers:
     """The numbers of one answer; None for what it did not say in a form that can be read."""
 
     hour: int | None = None
@@ -40,7 +40,7 @@ class Reading:
             hour, day = known.hour if hour is None else hour, known.day if day is None else day
         return known if hour is None or day is None else Limits(hour, day)
 
-    def remaining(self, state: State) -> tuple[int, int] | None:
+    def remaining(self, state: BudgetState) -> tuple[int, int] | None:
         """Calls left in the hour and in the day; what is missing is made up from the total or from *state*."""
         hour, day, total = self.hour_left, self.day_left, self.total_left
         if hour is None and day is None and total is None:
@@ -59,10 +59,10 @@ class Reading:
         return max(hour, 0), max(day, 0)
 
 
-def read(headers: Mapping[str, str], *, now: datetime) -> Reading:
+def read(headers: Mapping[str, str], *, now: datetime) -> HeaderNumbers:
     """The budget's part of an answer's *headers* (any case)."""
     said = {name.lower(): value for name, value in headers.items()}
-    return Reading(
+    return HeaderNumbers(
         hour=_limit(said.get("x-rate-limit-hour")),
         day=_limit(said.get("x-rate-limit-day")),
         hour_left=_left(said.get("x-rate-limit-hour-remaining")),
@@ -76,7 +76,7 @@ def read(headers: Mapping[str, str], *, now: datetime) -> Reading:
 class Learned:
     """The budget after an answer."""
 
-    state: State
+    state: BudgetState
     counted: bool
     """The answer held a count of this hour, and so this call."""
     newest: bool
@@ -84,7 +84,14 @@ class Learned:
 
 
 def learn(
-    state: State, reading: Reading, *, same_hour: bool, overlapped: bool, in_flight: int, lost: int, now: datetime
+    state: BudgetState,
+    reading: HeaderNumbers,
+    *,
+    same_hour: bool,
+    overlapped: bool,
+    in_flight: int,
+    lost: int,
+    now: datetime,
 ) -> Learned:
     """What an answer teaches.
 
@@ -109,7 +116,7 @@ def learn(
 
 
 def closed_until(
-    state: State, reading: Reading, *, retry_at: datetime | None, learned: bool, now: datetime
+    state: BudgetState, reading: HeaderNumbers, *, retry_at: datetime | None, learned: bool, now: datetime
 ) -> datetime:
     """Until when an answer that says "too many" closes the budget.
 
@@ -126,7 +133,7 @@ def closed_until(
     return hour_start(now) + HOUR
 
 
-def _shortly(state: State, now: datetime) -> datetime:
+def _shortly(state: BudgetState, now: datetime) -> datetime:
     again = state.closed_until is not None and now - state.closed_until < LONGER
     return now + (LONGER if again else BRIEF)
 

@@ -34,7 +34,7 @@ from upbridge.rate_limits.login_breaker import WINDOW, Pass, admit
 from upbridge.rate_limits.record_response import Response, Ticket, answered, unanswered
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import spending
-from upbridge.rate_limits.windows import HOUR, State, limits_of
+from upbridge.rate_limits.windows import HOUR, BudgetState, limits_of
 from upbridge.store import rate_limits as store
 from upbridge.store.session import committing, driver_transaction, reading
 
@@ -174,7 +174,7 @@ class Ledger:
             return entry
         row = await store.find_budget(tx, shop_id)
         if row is None:  # the shop's first call ever
-            await store.ensure_budget(tx, shop_id, rows.columns(State.fresh(None, now)))
+            await store.ensure_budget(tx, shop_id, rows.columns(BudgetState.fresh(None, now)))
             return await self._spend(tx, shop_id, purpose, values, now)
         state = rows.state_of(row)
         until = state.free_at(purpose, now)
@@ -197,11 +197,11 @@ class Ledger:
         except NotReady as error:  # the lease expires by itself
             log.warning("slot_not_released", shop_id=str(shop_id), error=str(error))
 
-    async def state(self, tx: AsyncConnection, shop_id: ShopId) -> State:
-        """What the shop's budget held when it was last written; `State.at` says what it holds now."""
+    async def state(self, tx: AsyncConnection, shop_id: ShopId) -> BudgetState:
+        """What the shop's budget held when it was last written; `BudgetState.at` says what it holds now."""
         async with self._answering():
             row = await store.find_budget(tx, shop_id)
-        return State.fresh(None, self._clock()) if row is None else rows.state_of(row)
+        return BudgetState.fresh(None, self._clock()) if row is None else rows.state_of(row)
 
     async def snapshot(self, shop_id: ShopId) -> BudgetSnapshot:
         """What the shop's budget holds now and in the next 24 hours."""
@@ -209,7 +209,7 @@ class Ledger:
         async with self._answering(), reading(self._engine) as tx:
             row = await store.find_budget(tx, shop_id)
             sums = await store.calls_by_purpose(tx, shop_id, after=now - HOURS * HOUR)
-        state = State.fresh(None, now) if row is None else rows.state_of(row)
+        state = BudgetState.fresh(None, now) if row is None else rows.state_of(row)
         by_purpose = {Purpose[name.upper()]: count for name, count in sums.items()}
         return take_snapshot(
             state,
@@ -225,7 +225,7 @@ class Ledger:
         """
         limits, now = limits_of(tariff, packages), self._clock()
         async with self._transaction() as tx:
-            await store.ensure_budget(tx, shop_id, rows.columns(State.fresh(None, now)))
+            await store.ensure_budget(tx, shop_id, rows.columns(BudgetState.fresh(None, now)))
             await store.set_published_limits(
                 tx,
                 shop_id,

@@ -7,7 +7,7 @@ later changes wait for the next hour. To gather longer costs no calls: one call 
 from datetime import datetime, timedelta
 
 from upbridge.domain.purpose import Purpose
-from upbridge.rate_limits.windows import HOUR, State, next_day
+from upbridge.rate_limits.windows import HOUR, BudgetState, next_day
 
 _DAY = timedelta(days=1)
 #: What is announced by hints, and can be gathered a little longer. The others come in pages or by the clock.
@@ -16,7 +16,7 @@ GATHERED = frozenset({Purpose.ORDERS, Purpose.PRODUCTS})
 BURST = 0.2
 
 
-def not_before(state: State, now: datetime) -> datetime:
+def not_before(state: BudgetState, now: datetime) -> datetime:
     """The first moment from *now* on at which a call for hints keeps an even pace; *now* where there is plenty.
 
     An hour holds its own calls and its part of what the day's pool has left. While the hour lasts, what was
@@ -26,7 +26,7 @@ def not_before(state: State, now: datetime) -> datetime:
     return _even(state, now, ahead=BURST)
 
 
-def is_free(state: State, now: datetime) -> bool:
+def is_free(state: BudgetState, now: datetime) -> bool:
     """Whether the first hint after a quiet time may have a call of its own, before others come to share it.
 
     It may while half of what may be spent ahead of the clock is left: the other half is for what is gathered.
@@ -34,7 +34,7 @@ def is_free(state: State, now: datetime) -> bool:
     return _even(state, now, ahead=BURST / 2) <= now
 
 
-def _even(state: State, now: datetime, *, ahead: float) -> datetime:
+def _even(state: BudgetState, now: datetime, *, ahead: float) -> datetime:
     """When the clock has come to what is spent, less *ahead*, a part of an hour's calls."""
     state = state.at(now)
     limits = state.limits

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from upbridge.rate_limits.windows import Limits, State
+from upbridge.rate_limits.windows import BudgetState, Limits
 from upbridge.store.rate_limits import Budget
 
 
-def state_of(row: Budget) -> State:
+def state_of(row: Budget) -> BudgetState:
     """The row as the arithmetic wants it."""
     limits = None if row.hour_limit is None or row.day_limit is None else Limits(row.hour_limit, row.day_limit)
-    return State(
+    return BudgetState(
         limits=limits,
         hour_at=row.hour_at,
         day_at=row.day_at,
@@ -21,7 +21,7 @@ def state_of(row: Budget) -> State:
     )
 
 
-def columns(state: State) -> dict[str, Any]:
+def columns(state: BudgetState) -> dict[str, Any]:
     """The arithmetic as the row wants it; `closed_until` is not part of it, it only ever moves forward."""
     return {
         "hour_limit": state.limits and state.limits.hour,

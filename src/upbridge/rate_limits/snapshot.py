@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from upbridge.domain.purpose import Purpose
-from upbridge.rate_limits.windows import HOUR, Limits, State, day_start, hour_start
+from upbridge.rate_limits.windows import HOUR, BudgetState, Limits, day_start, hour_start
 
 #: How far a snapshot looks ahead.
 HOURS = 24
@@ -24,7 +24,7 @@ class Hour:
 class BudgetSnapshot:
     """A shop's budget now and in the next 24 hours."""
 
-    state: State
+    state: BudgetState
     """The budget at this moment."""
     learned_at: datetime | None
     """When an answer's headers last taught the limits; None: they come from the chosen tariff, or are the cap."""
@@ -66,7 +66,11 @@ class BudgetSnapshot:
 
 
 def take_snapshot(
-    state: State, now: datetime, *, learned_at: datetime | None = None, calls: Mapping[Purpose, int] | None = None
+    state: BudgetState,
+    now: datetime,
+    *,
+    learned_at: datetime | None = None,
+    calls: Mapping[Purpose, int] | None = None,
 ) -> BudgetSnapshot:
     """The snapshot of *state* (of any earlier moment) at *now*."""
     state = state.at(now)

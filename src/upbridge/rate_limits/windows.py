@@ -104,7 +104,7 @@ def _midnight(local: datetime) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class BudgetState:
     """A shop's budget at the moment of the last entry (a row of `budgets`); `at` brings it to a later moment."""
 
     limits: Limits | None
@@ -118,11 +118,11 @@ class State:
     closed_until: datetime | None = None
 
     @classmethod
-    def fresh(cls, limits: Limits | None, now: datetime) -> "State":
+    def fresh(cls, limits: Limits | None, now: datetime) -> "BudgetState":
         """A budget of which no call was spent."""
         return cls(limits=limits, hour_at=hour_start(now), day_at=day_start(now))
 
-    def at(self, now: datetime) -> "State":
+    def at(self, now: datetime) -> "BudgetState":
         """This budget at *now*: windows that ended meanwhile are new. A clock that lags behind opens nothing."""
         if now < self.hour_at + HOUR:
             return self
@@ -197,6 +197,6 @@ class State:
                 return candidate
         return following
 
-    def spend(self, count: int = 1) -> "State":
+    def spend(self, count: int = 1) -> "BudgetState":
         """After *count* more calls in the same hour."""
         return replace(self, unconfirmed=self.unconfirmed + count, calls_today=self.calls_today + count)

@@ -185,7 +185,7 @@ async def backlog(tx: AsyncConnection, shop_id: ShopId) -> list[Backlog]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class WaitingChanges:
     """What waits to be read of one kind, and since when."""
 
     shop_id: ShopId
@@ -235,9 +235,9 @@ UNREAD = (
 )
 
 
-def unread_of(row: Any) -> Unread:
+def unread_of(row: Any) -> WaitingChanges:
     """A row of `UNREAD`."""
-    return Unread(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since)
+    return WaitingChanges(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since)
 
 
 async def count_of(

@@ -49,7 +49,7 @@ class WaitingDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LockedDocument:
     """A document whose row is locked for this worker; its body is still encrypted."""
 
     hash: bytes
@@ -76,13 +76,13 @@ _IS_WANTED = Composed(
 )
 
 
-async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, Held]:
+async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, LockedDocument]:
     """All documents of one kind by key, locked until the transaction ends."""
     query = select(table.c.key, table.c.hash, table.c.state, table.c.reason).where(
         table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind, WANTED
     )
     rows = await tx.execute(query.order_by(table.c.key).with_for_update())
-    return {row.key: Held(row.hash, row.state, row.reason) for row in rows}
+    return {row.key: LockedDocument(row.hash, row.state, row.reason) for row in rows}
 
 
 async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> dict[tuple[str, str], bytes]:

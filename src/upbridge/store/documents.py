@@ -57,7 +57,7 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedDocuments:
     """What is on its way now, and rows of what none of the keys opens: kind, key, parent, seq."""
 
     documents: Sequence[Document]
@@ -197,7 +197,7 @@ async def claim(
     now: datetime,
     below: int = 100,
     newer_than: int = 0,
-) -> Claimed:
+) -> ClaimedDocuments:
     """Mark the most urgent due documents as on their way and open them; only purposes more urgent than *below*,
     and only what was queued after the number *newer_than*.
 
@@ -209,7 +209,7 @@ async def claim(
     limits = {"limit": limit, "now": now, "below": below, "newer_than": newer_than, "importing": importing}
     taken = await _CLAIM.all(tx, **place, **limits)
     if not taken:
-        return Claimed(())
+        return ClaimedDocuments(())
     linked = await link_queries.by_key(
         tx, shop_id, target, {row.kind for row in taken}, [row.key for row in taken]
     )
@@ -223,7 +223,7 @@ async def claim(
             continue
         del values["priority"]
         opened.append(Document(**values, link=linked.get((row.kind, row.key))))
-    return Claimed(opened, unreadable)
+    return ClaimedDocuments(opened, unreadable)
 
 
 _CLAIM = Composed(

@@ -28,7 +28,7 @@ class Taken(StrEnum):
     """A row is missing from a list of the shop's facts."""
 
 
-class Place(NamedTuple):
+class LookedAt(NamedTuple):
     """What was taken away, and from what: an order's number, a product's id, a variant's
     key or a list's name."""
 
@@ -44,10 +44,10 @@ class FirstLook:
     told: bool
 
 
-async def of_keys(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[Place, FirstLook]:
+async def of_keys(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[LookedAt, FirstLook]:
     """The first looks at the things with these *keys*."""
     rows = await _OF_KEYS.all(tx, shop=shop_id, keys=list(keys))
-    return {Place(Taken(row.kind), row.key): FirstLook(row.looked_at, row.told) for row in rows}
+    return {LookedAt(Taken(row.kind), row.key): FirstLook(row.looked_at, row.told) for row in rows}
 
 
 _OF_KEYS = Composed(
@@ -74,7 +74,7 @@ _COUNT_MISSING = Composed(select(func.count().label("missing")).select_from(_MIS
 
 
 async def remember(
-    tx: AsyncConnection, shop_id: ShopId, places: Collection[Place], *, now: datetime, told: bool = False
+    tx: AsyncConnection, shop_id: ShopId, places: Collection[LookedAt], *, now: datetime, told: bool = False
 ) -> None:
     """Note a look at *now*; an older one stays the first. *told* stays true."""
     if not places:
@@ -92,7 +92,7 @@ async def remember(
     )
 
 
-async def forget(tx: AsyncConnection, shop_id: ShopId, places: Collection[Place]) -> None:
+async def forget(tx: AsyncConnection, shop_id: ShopId, places: Collection[LookedAt]) -> None:
     """Delete the first looks at *places*."""
     if places:
         pairs = [(place.kind, place.key) for place in places]

@@ -23,7 +23,7 @@ LEASE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedLetter:
     """A letter that this process sends now; *attempts*: how often it was begun, this time included."""
 
     id: int
@@ -53,7 +53,7 @@ async def write(
     return await tx.scalar(fresh.returning(table.c.id)) is not None
 
 
-async def claim(tx: AsyncConnection, *, now: datetime) -> Claimed | None:
+async def claim(tx: AsyncConnection, *, now: datetime) -> ClaimedLetter | None:
     """The letter that waits longest, for this process alone; None where none is due."""
     due = (
         select(table.c.id)
@@ -72,7 +72,7 @@ async def claim(tx: AsyncConnection, *, now: datetime) -> Claimed | None:
     if row is None:
         return None
     shop_id = None if row.shop_id is None else ShopId(row.shop_id)
-    return Claimed(row.id, shop_id, bytes(row.sealed), row.attempts)
+    return ClaimedLetter(row.id, shop_id, bytes(row.sealed), row.attempts)
 
 
 async def put_off(tx: AsyncConnection, number: int, *, until: datetime, reason: str) -> None:
@@ -91,7 +91,7 @@ async def written(tx: AsyncConnection, names: Collection[str]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingLetters:
     """How many letters wait to be sent, since when, and why the last one that was tried does."""
 
     number: int
@@ -99,13 +99,13 @@ class Waiting:
     reason: str | None
 
 
-async def waiting(tx: AsyncConnection) -> Waiting:
+async def waiting(tx: AsyncConnection) -> WaitingLetters:
     """What waits in the outbox."""
     query = select(
         func.count(), func.min(table.c.made_at), func.max(table.c.reason).filter(table.c.attempts > 0)
     ).where(table.c.sealed.is_not(None))
     number, since, reason = (await tx.execute(query)).one()
-    return Waiting(int(number), since, reason)
+    return WaitingLetters(int(number), since, reason)
 
 
 async def refused_last(tx: AsyncConnection, shop_id: ShopId) -> datetime | None:

@@ -127,7 +127,7 @@ async def largest_causes(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ProblemSearch:
     """Which problems are looked for: open ones, or those that a person *handled*; of one *cause* (key, target,
     kind); with *words* in what they say or in the name of what they are about, or of a cause whose key is among
     *called*: its name has the words. None after the number *newest*: who treats a whole cause saw a page, and
@@ -176,7 +176,7 @@ def _listed(row: Sequence[Any]) -> ListedProblem:
     return ListedProblem(_shown(row), Stage(stage), *rest)
 
 
-def _wanted(shop_id: ShopId, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _wanted(shop_id: ShopId, wanted: ProblemSearch) -> list[ColumnElement[bool]]:
     here = [table.c.shop_id == shop_id, ~_not_dismissed() if wanted.handled else _not_dismissed()]
     if wanted.newest is not None:
         here.append(table.c.id <= wanted.newest)
@@ -195,7 +195,7 @@ def _wanted(shop_id: ShopId, wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 async def causes_listed(
-    tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, each: int, offset: int = 0
+    tx: AsyncConnection, shop_id: ShopId, wanted: ProblemSearch, *, each: int, offset: int = 0
 ) -> list[ListedCause]:
     """The causes of what is *wanted*, with at most *each* numbers from the *offset*th on: first what stops a whole
     connection, then the guards, then the causes with most problems."""
@@ -227,7 +227,7 @@ async def causes_listed(
 
 
 async def problems_listed(
-    tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, offset: int = 0, limit: int
+    tx: AsyncConnection, shop_id: ShopId, wanted: ProblemSearch, *, offset: int = 0, limit: int
 ) -> list[ListedProblem]:
     """What is *wanted*, the newest first, from the *offset*th on: open ones by when they came, others by when they
     were handled."""
@@ -236,7 +236,7 @@ async def problems_listed(
     return [_listed(row) for row in await tx.execute(query.order_by(*order))]
 
 
-async def count_listed(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted) -> int:
+async def count_listed(tx: AsyncConnection, shop_id: ShopId, wanted: ProblemSearch) -> int:
     """How many there are of what is *wanted*."""
     return int(await tx.scalar(select(func.count()).select_from(table).where(*_wanted(shop_id, wanted))) or 0)
 
@@ -245,11 +245,11 @@ async def of_numbers(
     tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int], *, handled: bool = False
 ) -> list[ListedProblem]:
     """Those of the shop's problems that have these *numbers* and are open (or *handled*), the newest first."""
-    query = select(*_LISTED).where(*_wanted(shop_id, Wanted(handled=handled)), one_of(table.c.id, numbers))
+    query = select(*_LISTED).where(*_wanted(shop_id, ProblemSearch(handled=handled)), one_of(table.c.id, numbers))
     return [_listed(row) for row in await tx.execute(query.order_by(table.c.id.desc()))]
 
 
-async def numbers_of(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, limit: int) -> list[int]:
+async def numbers_of(tx: AsyncConnection, shop_id: ShopId, wanted: ProblemSearch, *, limit: int) -> list[int]:
     """The numbers of what is *wanted*, the oldest first."""
     query = select(table.c.id).where(*_wanted(shop_id, wanted)).order_by(table.c.id).limit(limit)
     return list(await tx.scalars(query))

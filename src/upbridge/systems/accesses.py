@@ -26,7 +26,7 @@ class Access:
         return f"{self.method} {self.path}"
 
 
-class Row(TypedDict):
+class AccessRow(TypedDict):
     """One line of the table, as `upbridge accesses --format json` prints it."""
 
     section: str
@@ -45,10 +45,10 @@ class DeclaredCalls:
     prefix: str
     accesses: Sequence[Access]
 
-    def as_rows(self) -> list[Row]:
+    def as_rows(self) -> list[AccessRow]:
         """The table for the Marketplace form, in the order of the form; paths are whole (`/api/v2/orders`)."""
         return [
-            Row(
+            AccessRow(
                 section=access.section,
                 method=access.method,
                 path=f"{self.prefix}{access.path}",

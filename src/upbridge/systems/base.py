@@ -193,7 +193,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReaderContext:
     """What a reader works with. *connected* is None where the shop is not connected to the system (any more)."""
 
     tools: Tools
@@ -204,14 +204,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SystemReader:
     """How a kind of change is read, and how many of it one call can ask for.
 
     *read* takes the changes off the list, or has them wait, in the transaction that notes what was read. Raises
     `LoginRefused`, `Throttled`, `Unreachable`, or `Rejected` for one of them.
     """
 
-    read: Callable[[Reading, list[Change]], Awaitable[None]]
+    read: Callable[[ReaderContext, list[Change]], Awaitable[None]]
     batch: int
 
 
@@ -229,7 +229,7 @@ class Source:
     """What is read from a system: each kind of change by its reader; polled by the clock, and when a shop is
     connected."""
 
-    readers: Mapping[Kind, Reader]
+    readers: Mapping[Kind, SystemReader]
     polls: Sequence[Poll] = ()
     webhook: Callable[[Mapping[str, Any]], Mapping[Kind, list[str]]] | None = None
     """The keys to read again that a webhook's JSON names; all its webhooks come to one address. Raises

@@ -102,7 +102,7 @@ class NewConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class LoginOption:
     """One of several things to choose from. *about*: what tells it apart, by the last part of its text's key
     (`ui.connections.about.<name>`): numbers and days. What could not be read is missing."""
 
@@ -118,7 +118,7 @@ class ChoiceNeeded(BadRequest):
     and for a few minutes: typed as `HELD` it is taken in its stead, so that no person types a password twice.
     """
 
-    def __init__(self, chosen: str, options: Sequence[Option], login: str = "") -> None:
+    def __init__(self, chosen: str, options: Sequence[LoginOption], login: str = "") -> None:
         offered = ", ".join(_offered(one) for one in options) or "none"
         super().__init__(f"choose an {chosen} of this login: {offered}")
         self.field = chosen
@@ -126,7 +126,7 @@ class ChoiceNeeded(BadRequest):
         self.login = login
 
 
-def _offered(option: Option) -> str:
+def _offered(option: LoginOption) -> str:
     """For operators: "501 (Hemline; products 12; last order 2026-11-28)"."""
     known = ((name, "none" if value is None else value) for name, value in option.about.items())
     about = [f"{name.replace('_', ' ')} {value}" for name, value in known]

@@ -17,7 +17,7 @@ State = Literal["ok", "warn", "bad", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrialStep:
     """What was tried, what follows from it, and what the server said."""
 
     step: str
@@ -35,10 +35,10 @@ class Trial(Protocol):
     def question(self) -> str:
         """What `make` leaves behind, as a question to a person."""
 
-    def look(self) -> AsyncIterator[Step]:
+    def look(self) -> AsyncIterator[TrialStep]:
         """Steps that only read."""
 
-    def make(self) -> AsyncIterator[Step]:
+    def make(self) -> AsyncIterator[TrialStep]:
         """Steps that create something."""
 
 

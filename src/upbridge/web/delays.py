@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from upbridge.core.i18n import Texts
 from upbridge.web.charts import Columns, columns
-from upbridge.web.queries.overview import CHART_DAYS, Delay
+from upbridge.web.queries.overview import CHART_DAYS, OrderDelay
 
 #: Units of time and their seconds, the smallest first.
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
@@ -18,7 +18,7 @@ class Delays:
 
     system: str
     unit: str
-    days: tuple[Delay, ...]
+    days: tuple[OrderDelay, ...]
     columns: Columns | None
     """None where there are too few days for a chart."""
     median: str
@@ -30,12 +30,12 @@ class Delays:
         return round(seconds / UNITS[self.unit], 1)
 
     @property
-    def last(self) -> Delay:
+    def last(self) -> OrderDelay:
         """The newest day with anything on it."""
         return _last(self.days)
 
 
-def delays_of(system: str, days: tuple[Delay, ...], texts: Texts) -> Delays:
+def delays_of(system: str, days: tuple[OrderDelay, ...], texts: Texts) -> Delays:
     """The delays to *system* as a page shows them."""
     longest = max(one.p95 for one in days)
     unit = next((name for name, size in UNITS.items() if longest < _READABLE * size), "hours")
@@ -54,5 +54,5 @@ def delays_of(system: str, days: tuple[Delay, ...], texts: Texts) -> Delays:
     )
 
 
-def _last(days: tuple[Delay, ...]) -> Delay:
+def _last(days: tuple[OrderDelay, ...]) -> OrderDelay:
     return next(one for one in reversed(days) if one.count)

@@ -20,7 +20,7 @@ _DAY = re.compile(r"(\d{1,2})\s*[./]\s*(\d{1,2})\s*[./]\s*(\d{4})(?:[\s,]+(\d{1,
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Advice:
     """A thing that is wrong, in words: what it is, and what to do: follow *page*, or press the button of *form*.
     *colour* is that of its light; *order* the number that the words name, if they are about one order."""
 
@@ -103,19 +103,19 @@ def step_words(name: str, texts: Texts, systems: Systems) -> str:
     return texts.get(f"ui.step.{name}")
 
 
-def alarm_words(one: News, health: ShopHealth, texts: Texts, systems: Systems) -> Notice:
+def alarm_words(one: News, health: ShopHealth, texts: Texts, systems: Systems) -> Advice:
     """A thing that stops flows, or keeps them waiting, in words."""
     words = news_words(one, health.shop, texts, systems)
     if one.reason == "stopped":
         by_shop = health.shop.state is ShopState.SUSPENDED and health.shop.reason == BY_SHOP
         action = texts.get("ui.pause.resume") if by_shop else ""
-        return Notice(words, "bad", action, form="resume" if by_shop else None)
+        return Advice(words, "bad", action, form="resume" if by_shop else None)
     form = _FORMS.get(one.reason)
     action = texts.get(f"ui.news_next.{one.reason}") if one.page or form else ""
-    return Notice(words, COLOURS[one.light], action, one.page, form)
+    return Advice(words, COLOURS[one.light], action, one.page, form)
 
 
-def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ...]:
+def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Advice, ...]:
     """All that is wrong, the gravest first: what stops flows, causes of problems, what else asks for a look."""
     health = view.health
     causes = [_cause(one, texts, systems) for one in view.causes]
@@ -124,7 +124,7 @@ def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ..
     return (*stopping, *causes, *(notice for notice in told if notice.colour != "bad"))
 
 
-def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
+def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Advice:
     """A cause of problems: in full where it is one problem, else what it is called, and of how many since when."""
     about = one.problem
     page, action = f"problems#{cause_id(about.key, one.target)}", texts.get("ui.news_next.problems")
@@ -134,10 +134,10 @@ def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
         named = about.kind in {"order", "shipment"} and about.entity != about.key
         words = problem_words(about, texts, systems)
         order = about.entity if named else None
-        return Notice(f"{order}: {words}" if order else words, "warn", action, page, order=order)
+        return Advice(f"{order}: {words}" if order else words, "warn", action, page, order=order)
     size = size_words(about.kind, one.number, texts)
     words = texts.get("ui.news.cause", cause=cause_words(about.key, texts), size=size, at=one.first)
-    return Notice(words, "warn", action, page)
+    return Advice(words, "warn", action, page)
 
 
 def _decision(about: OpenProblem, texts: Texts) -> tuple[str, str] | None:

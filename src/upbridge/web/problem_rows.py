@@ -23,7 +23,7 @@ _NAMING = {"order": ("number",), "shipment": ("number",), "product": ("title", "
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProblemRow:
     """A problem as the page lists it. *page*: where it leads to; *admin*: where the shop's admin shows it; *said*:
     what only it says, line by line; *tried_at*: when it was tried last without success."""
 
@@ -66,7 +66,7 @@ class CauseRows:
     since: datetime
     sentence: str
     remedy: str | None
-    rows: tuple[Row, ...]
+    rows: tuple[ProblemRow, ...]
     amount: int
     """How many changes a guard holds."""
     guard: bool
@@ -132,7 +132,7 @@ class Writer:
             own=texts.has(f"ui.approve.{one.key}"),
         )
 
-    def row(self, one: ListedProblem, *, full: bool, same: bool = False) -> Row:
+    def row(self, one: ListedProblem, *, full: bool, same: bool = False) -> ProblemRow:
         """A problem; *full*: with its whole sentence, else with what differs from the others of its cause, if they
         are not the *same*."""
         about = one.problem
@@ -140,7 +140,7 @@ class Writer:
         said = (words,) if full else () if same else tuple(self._details(one))
         under_way = about.id in self.known.under_way
         question = is_guard(about.key) or self.systems.agreed_once(about.key)
-        return Row(
+        return ProblemRow(
             id=about.id,
             key=about.entity,
             name=self.name(one),

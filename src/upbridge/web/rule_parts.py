@@ -16,7 +16,7 @@ SHARED = ("stock", "shipments", "notify", "advanced")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RulePart:
     """One part. *name*: in its address."""
 
     name: str
@@ -37,24 +37,24 @@ class Part:
         )
 
 
-def parts_of(systems: Systems) -> tuple[Part, ...]:
+def parts_of(systems: Systems) -> tuple[RulePart, ...]:
     """All parts, none of them empty, and each setting in one of them."""
     found = []
     for system in systems.all:
         own = {group: _keys(system, group) for group in OWN}
         filled = {group: keys for group, keys in own.items() if keys}
         found += [
-            Part(f"{system.name}.{group}", group, keys, system, alone=len(filled) == 1)
+            RulePart(f"{system.name}.{group}", group, keys, system, alone=len(filled) == 1)
             for group, keys in filled.items()
         ]
     shared = (
-        Part(group, group, tuple(key for system in systems.all for key in _keys(system, group)))
+        RulePart(group, group, tuple(key for system in systems.all for key in _keys(system, group)))
         for group in SHARED
     )
     return (*found, *(part for part in shared if part.keys))
 
 
-def part_with(parts: Sequence[Part], *keys: str) -> Part:
+def part_with(parts: Sequence[RulePart], *keys: str) -> RulePart:
     """The part in which the first of *keys* stands that is a setting; else the first part."""
     return next((part for key in keys for part in parts if key in part.keys), parts[0])
 

@@ -8,10 +8,10 @@ from upbridge.domain.webhooks import is_subscribed
 from upbridge.systems.platform import FailedCall
 from upbridge.systems.upgates.subscriptions import (
     RECENTLY,
-    Actions,
-    Comparison,
     Webhook,
+    WebhookComparison,
     WebhookEvent,
+    WebhookPlan,
     failed_calls,
     plan,
     reconcile_webhooks,
@@ -38,7 +38,7 @@ def hook(number: int, event: str, url: str | None = None, active: Any = True, **
     return Webhook.model_validate(raw)
 
 
-def planned(listed: list[WebhookEvent], existing: list[Webhook]) -> Actions:
+def planned(listed: list[WebhookEvent], existing: list[Webhook]) -> WebhookPlan:
     return plan(listed, existing, ours=OURS, url_for=url_for)
 
 
@@ -73,20 +73,20 @@ class TestWatched:
     ) -> None:
         listed = events(self.NEW, allowed=allowed)
 
-        assert plan(listed, [], ours=OURS, url_for=url_for, granted=granted) == Actions(create=expected)
+        assert plan(listed, [], ours=OURS, url_for=url_for, granted=granted) == WebhookPlan(create=expected)
 
     async def test_that_they_are_denied_is_no_alarm(self) -> None:
         client = _Client([*events(self.NEW, "Payments.update", allowed=False), *events("Orders.create")], [])
 
         compared = await reconcile_webhooks(client, url_for, "Upbridge", now=NOON)
 
-        assert compared == Comparison(Actions(create=("Orders.create",)))
+        assert compared == WebhookComparison(WebhookPlan(create=("Orders.create",)))
 
 
 class TestPlan:
     @pytest.mark.rule("R35")
     def test_a_new_shop_gets_one_of_each(self) -> None:
-        assert planned(events(*ALL, "Customers.create"), []) == Actions(create=tuple(ALL))
+        assert planned(events(*ALL, "Customers.create"), []) == WebhookPlan(create=tuple(ALL))
 
     def test_what_is_right_stays(self) -> None:
         assert not planned(events(*ALL), [hook(number, name) for number, name in enumerate(ALL)])
@@ -98,39 +98,43 @@ class TestPlan:
 
     @pytest.mark.rule("R42")
     def test_what_is_not_allowed_is_not_created(self) -> None:
-        assert planned(events("Orders.update", allowed="0"), []) == Actions()
+        assert planned(events("Orders.update", allowed="0"), []) == WebhookPlan()
 
     def test_one_that_lost_its_right_waits_for_it(self) -> None:
-        assert planned(events("Orders.update", allowed=False), [hook(1, "Orders.update", active=0)]) == Actions()
+        assert (
+            planned(events("Orders.update", allowed=False), [hook(1, "Orders.update", active=0)]) == WebhookPlan()
+        )
 
     @pytest.mark.rule("R45")
     def test_a_dead_one_is_restored(self) -> None:
-        assert planned(events("Orders.update"), [hook(1, "Orders.update", active="0")]) == Actions(activate=(1,))
+        assert planned(events("Orders.update"), [hook(1, "Orders.update", active="0")]) == WebhookPlan(
+            activate=(1,)
+        )
 
     def test_strangers_are_left_alone(self) -> None:
         stranger = hook(1, "Orders.update", url="https://elsewhere.example.com/webhooks/upgates/x")
 
-        assert planned(events("Orders.update"), [stranger]) == Actions(create=("Orders.update",))
+        assert planned(events("Orders.update"), [stranger]) == WebhookPlan(create=("Orders.update",))
 
     def test_one_with_an_old_token_is_replaced(self) -> None:
         old = hook(1, "Orders.update", url=f"{OURS}Orders.update/old")
 
-        assert planned(events("Orders.update"), [old]) == Actions(create=("Orders.update",), delete=(1,))
+        assert planned(events("Orders.update"), [old]) == WebhookPlan(create=("Orders.update",), delete=(1,))
 
     def test_one_for_an_event_that_we_do_not_want_goes(self) -> None:
         old = hook(1, "Customers.update")
 
-        assert planned(events("Orders.update", "Customers.update"), [old, hook(2, "Orders.update")]) == Actions(
-            delete=(1,)
-        )
+        assert planned(
+            events("Orders.update", "Customers.update"), [old, hook(2, "Orders.update")]
+        ) == WebhookPlan(delete=(1,))
 
     def test_of_two_the_inactive_one_goes(self) -> None:
         both = [hook(1, "Orders.update", active=False), hook(2, "Orders.update")]
 
-        assert planned(events("Orders.update"), both) == Actions(delete=(1,))
+        assert planned(events("Orders.update"), both) == WebhookPlan(delete=(1,))
 
     def test_an_empty_list_of_events_deletes_nothing(self) -> None:
-        assert planned([], [hook(1, "Orders.update")]) == Actions()
+        assert planned([], [hook(1, "Orders.update")]) == WebhookPlan()
 
     def test_doing_it_once_is_enough(self) -> None:
         old = [hook(1, "Orders.update", url=f"{OURS}Orders.update/old"), hook(2, "Products.update", active=False)]
@@ -179,7 +183,7 @@ class TestFailedCalls:
         dead = hook(1, "Orders.update", active=0, last_error_call="yesterday", last_error_call_status="bad")
 
         assert failed_calls([dead], now=NOON) == ()
-        assert planned(events("Orders.update"), [dead]) == Actions(activate=(1,))
+        assert planned(events("Orders.update"), [dead]) == WebhookPlan(activate=(1,))
 
     def test_the_newest_comes_first(self) -> None:
         both = [
@@ -223,7 +227,7 @@ async def test_reconciling_does_what_is_planned_and_deletes_last() -> None:
 
     compared = await reconcile_webhooks(client, url_for, "Upbridge", now=NOON)
 
-    assert compared == Comparison(Actions(create=("Orders.create",), activate=(1,), delete=(2,)))
+    assert compared == WebhookComparison(WebhookPlan(create=("Orders.create",), activate=(1,), delete=(2,)))
     assert client.did == [
         ("create", "Orders.create", url_for("Orders.create"), "Upbridge"),
         ("activate", 1),

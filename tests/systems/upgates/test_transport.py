@@ -112,7 +112,7 @@ class TestBudget:
         assert upgates.ledger.said[0].login_refused
 
     def test_the_real_ledger_is_what_the_client_needs(self) -> None:
-        def needs(ledger: transport.Ledger) -> transport.Ledger:
+        def needs(ledger: transport.CallBudget) -> transport.CallBudget:
             return ledger
 
         assert callable(needs(Ledger.__new__(Ledger)).call)

@@ -6,17 +6,17 @@ from tests.support.broken import WAYS
 from tests.support.clock import NOON, MovableClock
 from tests.support.fake_uphance import FakeUphance
 from upbridge.core.errors import Unreachable
-from upbridge.systems.uphance.careful_read import Listing, read_above, read_carefully, read_each
+from upbridge.systems.uphance.careful_read import ListById, read_above, read_carefully, read_each
 
 pytestmark = [pytest.mark.situation("list.uphance"), pytest.mark.parametrize("how", WAYS)]
 
 BROKEN, IDS = 1017, range(1001, 1031)
 LISTS = [
-    Listing("/products", "products", "product"),
-    Listing("/sales_orders", "sales_orders", "sales_order"),
-    Listing("/pick_tickets", "pick_tickets", "pick_ticket"),
+    ListById("/products", "products", "product"),
+    ListById("/sales_orders", "sales_orders", "sales_order"),
+    ListById("/pick_tickets", "pick_tickets", "pick_ticket"),
 ]
-CUSTOMERS = Listing("/customers", "customers", "customer")
+CUSTOMERS = ListById("/customers", "customers", "customer")
 
 
 def uphance_with(how: str, broken: int = BROKEN) -> FakeUphance:
@@ -27,7 +27,7 @@ def uphance_with(how: str, broken: int = BROKEN) -> FakeUphance:
 
 
 @pytest.mark.parametrize("of", LISTS, ids=lambda of: of.plural)
-async def test_of_what_is_known_all_rows_come_but_the_broken_one_which_is_not_gone(of: Listing, how: str) -> None:
+async def test_of_what_is_known_all_rows_come_but_the_broken_one_which_is_not_gone(of: ListById, how: str) -> None:
     read = await read_carefully(uphance_with(how).client(), IDS, of=of)
 
     assert {row["id"] for row in read.rows} == {*IDS} - {BROKEN}
@@ -37,7 +37,7 @@ async def test_of_what_is_known_all_rows_come_but_the_broken_one_which_is_not_go
 @pytest.mark.situation("after.uphance")
 @pytest.mark.parametrize("of", LISTS, ids=lambda of: of.plural)
 async def test_one_by_one_the_broken_one_is_missed_and_only_what_the_list_lacks_is_gone(
-    of: Listing, how: str
+    of: ListById, how: str
 ) -> None:
     found, missed = await read_each(uphance_with(how).client(), of, [1003, BROKEN, 2000])
 
@@ -47,7 +47,7 @@ async def test_one_by_one_the_broken_one_is_missed_and_only_what_the_list_lacks_
 
 @pytest.mark.parametrize("broken", [1011, BROKEN, 1030])
 @pytest.mark.parametrize("of", LISTS, ids=lambda of: of.plural)
-async def test_above_a_mark_all_rows_come_but_the_broken_one(of: Listing, broken: int, how: str) -> None:
+async def test_above_a_mark_all_rows_come_but_the_broken_one(of: ListById, broken: int, how: str) -> None:
     rows, gaps = await read_above(uphance_with(how, broken).client(), of, 1008)
 
     assert rows.keys() == {*range(1009, 1031)} - {broken}

@@ -7,19 +7,19 @@ from tests.support.shop_settings import make_settings
 from tests.support.uphance import uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Shopper
-from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
+from upbridge.systems.uphance.customer_mapping import CustomerRecord, House, map_customer
 from upbridge.systems.uphance.schemas import customer_body
 
 
-def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> Customer | House | Issue:
+def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> CustomerRecord | House | Issue:
     return map_customer(
         make_order(shopper=shopper), make_settings({"uphance.customer_mode": mode}), uphance_connection()
     )
 
 
-def customer(**overrides: object) -> Customer:
+def customer(**overrides: object) -> CustomerRecord:
     found = mapped(EVA.model_copy(update=overrides))
-    assert isinstance(found, Customer)
+    assert isinstance(found, CustomerRecord)
     return found
 
 
@@ -57,7 +57,7 @@ def test_a_nameless_shopper_goes_by_the_e_mail() -> None:
 def test_one_address_serves_for_both_and_two_for_one_each() -> None:
     flags = ("default_for_billing", "default_for_shipping")
 
-    def addresses(found: Customer) -> list[tuple[object, ...]]:
+    def addresses(found: CustomerRecord) -> list[tuple[object, ...]]:
         rows = customer_body(found, channel_id=3, idempotency_key="k")["customer"]["addresses"]
         return [(row["line_1"], row["line_2"], *(row[flag] for flag in flags)) for row in rows]
 

@@ -28,7 +28,7 @@ from upbridge.domain.delivery import (
     Parked,
     Retry,
 )
-from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.product import Price, Product, ProductText, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.store import schema
@@ -86,7 +86,7 @@ def product(*variants: Variant, **overrides: Any) -> Product:
         "code": "TRIKO",
         "active": True,
         "is_set": False,
-        "texts": (Text(language="cs", title="Triko", description="<p>Měkké &amp; <b>lehké</b></p>"),),
+        "texts": (ProductText(language="cs", title="Triko", description="<p>Měkké &amp; <b>lehké</b></p>"),),
         "manufacturer": None,
         "category": None,
         "backorder": None,
@@ -123,7 +123,7 @@ def product(*variants: Variant, **overrides: Any) -> Product:
     ],
 )
 def test_a_description_is_what_a_reader_sees(written: str, shown: str | None) -> None:
-    one = product(texts=(Text(language="cs", title="Triko", description=written),))
+    one = product(texts=(ProductText(language="cs", title="Triko", description=written),))
     tx = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, FACTS)  # type: ignore[arg-type]
     context = MappingContext(make_settings(RULES), SHOP, tx, NOON)
 
@@ -135,7 +135,7 @@ def test_a_description_is_what_a_reader_sees(written: str, shown: str | None) ->
 
 @pytest.mark.parametrize(("language", "name"), [(None, "Triko"), ("en", "T-shirt")])
 def test_a_product_has_the_language_in_which_its_parameters_were_read(language: str | None, name: str) -> None:
-    texts = (Text(language="cs", title="Triko"), Text(language="en", title="T-shirt"))
+    texts = (ProductText(language="cs", title="Triko"), ProductText(language="en", title="T-shirt"))
     one = product(texts=texts)
     tx = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, FACTS)  # type: ignore[arg-type]
     context = MappingContext(make_settings(RULES), SHOP, tx, NOON, text_language=language)

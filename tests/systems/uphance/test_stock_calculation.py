@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from upbridge.domain.mass_change import SMALL
 from upbridge.systems.uphance.stock_calculation import (
     GUARD,
-    Comparison,
     Level,
-    Plan,
+    QueuedNumber,
+    StockComparison,
+    StockPlan,
     Tally,
-    Waiting,
     needs_a_person,
     number,
 )
@@ -28,8 +28,8 @@ def level(key: str = "v-1", shown: int = 5, quantity: int = 5) -> Level:
     return Level(key, f"C-{key}", Decimal(shown), quantity, int(key[2:]))
 
 
-def compared(levels: Sequence[Level], comparison: Comparison | None = None) -> Plan:
-    made = comparison or Comparison({}, 0)
+def compared(levels: Sequence[Level], comparison: StockComparison | None = None) -> StockPlan:
+    made = comparison or StockComparison({}, 0)
     for one in levels:
         made.see(one)
     return made.plan()
@@ -65,7 +65,7 @@ def test_one_more_open_piece_shows_one_less(quantity: int, pieces: int, safety: 
 def test_only_what_differs_is_written(rows: list[tuple[int, int]], safety: int) -> None:
     levels = [level(f"v-{place}", *row) for place, row in enumerate(rows)]
 
-    plan = compared(levels, Comparison({}, safety))
+    plan = compared(levels, StockComparison({}, safety))
 
     wanted = {one.key: max(0, one.quantity - safety) for one in levels}
     assert {draft.key: json.loads(draft.body)["written"] for draft in plan.put} == {
@@ -84,7 +84,7 @@ def test_once_written_nothing_is_left_to_write(rows: list[tuple[int, int]]) -> N
 
 
 def test_a_number_can_be_explained() -> None:
-    comparison = Comparison({"v-7": Decimal(3)}, 2, run="2026-11-24T11:00:00+00:00")
+    comparison = StockComparison({"v-7": Decimal(3)}, 2, run="2026-11-24T11:00:00+00:00")
     plan = compared([level("v-7", shown=9, quantity=12)], comparison)
 
     assert json.loads(plan.put[0].body) == {
@@ -101,8 +101,8 @@ def test_a_number_can_be_explained() -> None:
 
 
 def test_the_same_number_for_another_reason_is_no_news() -> None:
-    one = compared([level(shown=9, quantity=12)], Comparison({"v-1": Decimal(5)}, 0)).put[0]
-    other = compared([level(shown=9, quantity=8)], Comparison({"v-1": Decimal(1)}, 0)).put[0]
+    one = compared([level(shown=9, quantity=12)], StockComparison({"v-1": Decimal(5)}, 0)).put[0]
+    other = compared([level(shown=9, quantity=8)], StockComparison({"v-1": Decimal(1)}, 0)).put[0]
 
     assert one.hash == other.hash
 
@@ -111,12 +111,12 @@ def test_a_number_that_was_let_pass_is_not_judged_again() -> None:
     levels = [level("v-1", 5, 0), level("v-2", 5, 0)]
     hashes = {draft.key: draft.hash for draft in compared(levels).put}
     waiting = {
-        "v-1": Waiting(hashes["v-1"], "waiting", None),
-        "v-2": Waiting(hashes["v-2"], "parked", GUARD),
-        "v-3": Waiting(b"old", "waiting", None),
+        "v-1": QueuedNumber(hashes["v-1"], "waiting", None),
+        "v-2": QueuedNumber(hashes["v-2"], "parked", GUARD),
+        "v-3": QueuedNumber(b"old", "waiting", None),
     }
 
-    plan = compared(levels, Comparison({}, 0, waiting))
+    plan = compared(levels, StockComparison({}, 0, waiting))
 
     assert plan.fresh == {"v-2"}
     assert plan.withdraw == {"v-3"}
@@ -126,8 +126,8 @@ def test_a_number_that_was_let_pass_is_not_judged_again() -> None:
 def test_a_number_that_was_dismissed_is_not_proposed_again_until_it_changes() -> None:
     declined = {"v-1": compared([level(shown=5, quantity=0)]).put[0].hash}
 
-    assert compared([level(shown=5, quantity=0)], Comparison({}, 0, {}, declined)).put == []
-    assert len(compared([level(shown=5, quantity=1)], Comparison({}, 0, {}, declined)).put) == 1
+    assert compared([level(shown=5, quantity=0)], StockComparison({}, 0, {}, declined)).put == []
+    assert len(compared([level(shown=5, quantity=1)], StockComparison({}, 0, {}, declined)).put) == 1
 
 
 TALLIES = st.builds(

@@ -22,7 +22,7 @@ from tests.support.upp import (
     make_variant,
 )
 from upbridge.domain.delivery import Issue, Unmappable
-from upbridge.domain.product import Product, Text
+from upbridge.domain.product import Product, ProductText
 from upbridge.domain.unread import Unread
 from upbridge.systems.base import MappingContext, NameOwner, NameOwners, UniqueName
 from upbridge.systems.upp.mapping import order_documents, product_documents, sku_of, tombstone
@@ -254,7 +254,7 @@ class TestWords:
         assert (body["title"], body["url"]) == ("Košeľa", "https://shop.example.sk/p/kosela")
 
     def test_where_the_language_has_no_title_the_first_that_has_one_speaks(self) -> None:
-        texts = (Text(language="cs"), Text(language="sk", title="Košeľa"))
+        texts = (ProductText(language="cs"), ProductText(language="sk", title="Košeľa"))
 
         assert body_of(make_product(texts=texts))["title"] == "Košeľa"
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Waiting(Generic[T]):
+class WaitingBatches(Generic[T]):
     """Batches that wait to be sent, in order. A batch that is halved stays first in line. No I/O."""
 
     def __init__(self, batches: Iterable[Sequence[T]] = ()) -> None:
@@ -69,7 +69,7 @@ async def in_halves(
     Raises what *send* raises, and `Unreachable` for a refusal that is not about the things: *system* is not what
     it should be then, and to look for the bad one would refuse all of them.
     """
-    waiting = Waiting([things] if things else [])
+    waiting = WaitingBatches([things] if things else [])
     while waiting:
         batch = waiting.next()
         try:

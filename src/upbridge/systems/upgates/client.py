@@ -54,7 +54,7 @@ from upbridge.systems.upgates.shop_profile import (
     parse_status,
 )
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, reconcile_webhooks
-from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param, object_of
+from upbridge.systems.upgates.transport import Account, CallBudget, Calls, Json, Param, object_of
 from upbridge.systems.upgates.url_policy import HostPolicy
 
 log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ class UpgatesClient:
         self,
         *,
         http: httpx.AsyncClient,
-        ledger: Ledger,
+        ledger: CallBudget,
         account: Account,
         clock: Clock,
         policy: HostPolicy,

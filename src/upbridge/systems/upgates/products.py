@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, PlainValidator
 
 from upbridge.core.parsing import array
 from upbridge.core.parsing import key_of as key_or_none
-from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.product import Price, Product, ProductText, Variant
 from upbridge.domain.sku import real_ean
 from upbridge.domain.unread import Unread
 from upbridge.domain.variant_key import product_key, variant_key
@@ -289,10 +289,10 @@ def _active(wire: WireProduct) -> bool:
     return wire.active_yn is not False and wire.archived_yn is not True
 
 
-def _texts(wire: WireProduct) -> Iterator[Text]:
+def _texts(wire: WireProduct) -> Iterator[ProductText]:
     for entry in wire.descriptions:
         if entry.language is not None:
-            yield Text(
+            yield ProductText(
                 language=entry.language,
                 title=entry.title,
                 url=entry.url,

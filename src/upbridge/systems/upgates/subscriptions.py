@@ -65,7 +65,7 @@ class Webhook(Wire):
 
 
 @dataclass(frozen=True, slots=True)
-class Actions:
+class WebhookPlan:
     """What makes the webhooks right: events to create, ids to activate, ids to delete."""
 
     create: tuple[str, ...] = ()
@@ -77,10 +77,10 @@ class Actions:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class WebhookComparison:
     """What a comparison did, and which of the webhooks that stay had failed last."""
 
-    did: Actions
+    did: WebhookPlan
     failed: tuple[FailedCall, ...] = ()
     denied: tuple[str, ...] = ()
     """Events that we want and that our API user may not subscribe to: nothing announces them."""
@@ -97,7 +97,7 @@ def plan(
     ours: str,
     url_for: Callable[[str], str],
     granted: Collection[str] = (),
-) -> Actions:
+) -> WebhookPlan:
     """What is to be done so that each wanted and allowed event has exactly one active webhook. Pure.
 
     *ours* is the beginning of all our addresses; webhooks that lead elsewhere are left alone. Of ours, one is
@@ -109,7 +109,7 @@ def plan(
     """
     named = [event for event in events if event.name and is_subscribed(event.name)]
     if not named:
-        return Actions()
+        return WebhookPlan()
     allowed = {event.name: url_for(event.name) for event in named if event.name and _allowed(event, granted)}
     names = {name.lower(): name for event in named if (name := event.name)}
     served: set[str] = set()
@@ -127,7 +127,7 @@ def plan(
         if hook.active_yn is False and name in allowed:
             activate.append(hook.id)
     create = tuple(name for name in allowed if name not in served)
-    return Actions(create=create, activate=tuple(activate), delete=tuple(delete))
+    return WebhookPlan(create=create, activate=tuple(activate), delete=tuple(delete))
 
 
 def _allowed(event: WebhookEvent, granted: Collection[str]) -> bool:
@@ -166,7 +166,7 @@ async def reconcile_webhooks(
     *,
     now: datetime,
     granted: Collection[str] = (),
-) -> Comparison:
+) -> WebhookComparison:
     """List, compare and repair; returns what was done. New ones are made before old ones go: nothing is missed.
 
     *url_for* gives the secret address of an event, *name* is what the shop's staff read in their list, *granted*
@@ -184,4 +184,4 @@ async def reconcile_webhooks(
     kept = [hook for hook in existing if (hook.url or "").startswith(ours) and hook.id not in actions.delete]
     needed = (one for one in events if one.name and is_subscribed(one.name) and not _may_miss(one.name))
     denied = tuple(sorted(one.name for one in needed if one.name and one.allowed_yn is False))
-    return Comparison(actions, failed_calls(kept, now=now), denied)
+    return WebhookComparison(actions, failed_calls(kept, now=now), denied)

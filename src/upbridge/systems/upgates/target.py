@@ -167,7 +167,7 @@ class UpgatesSender:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ShipmentStep:
     """What one shipment needs: a change of the order, and notes in its history."""
 
     document: Document
@@ -201,14 +201,14 @@ class Shipping:
         page = await asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
         orders = {order.order_number: order for order in page.items if not order.deleted}
         broken = {bad.key: bad.reason for bad in page.broken}
-        steps: list[Step] = []
+        steps: list[ShipmentStep] = []
         settled: Settled = []
         for document in documents:
             if document.key in broken or (document.key not in orders and page.broken):
                 settled.append((document, Retry(f"the order cannot be read: {broken.get(document.key, '?')}")))
                 continue
             step = await self._decide(document, orders.get(document.key), put_back_at)
-            if isinstance(step, Step):
+            if isinstance(step, ShipmentStep):
                 steps.append(step)
             else:
                 settled.append((document, step))
@@ -227,18 +227,18 @@ class Shipping:
 
     async def _decide(
         self, document: Document, order: Order | None, put_back_at: datetime | None
-    ) -> Step | Outcome:
+    ) -> ShipmentStep | Outcome:
         """What the shipment means; where our links may have forgotten what was written, its history says so."""
         if order is not None and may_be_noted(document, order, put_back_at=put_back_at):
             title = self.context.connection.title
             document = await recalled(self.client, document, order, _status(self.context), title)
         return decide(document, order, self.context)
 
-    def _notifies(self, step: Step) -> bool:
+    def _notifies(self, step: ShipmentStep) -> bool:
         """Whether Upgates is to tell the shopper: never of what was shipped before it was connected."""
         return self.context.settings.yes("shipments.notify") and not step.body["backfill"]
 
-    async def _change(self, steps: Sequence[Step], *, notify: bool) -> dict[str, Outcome]:
+    async def _change(self, steps: Sequence[ShipmentStep], *, notify: bool) -> dict[str, Outcome]:
         """Change the orders; returns what came of those that were not changed."""
         changes = [step.change for step in steps if step.change is not None]
         put = partial(self.client.put_orders, notify=notify)
@@ -255,7 +255,7 @@ class Shipping:
                     outcomes[result.key] = _refused(result.key, "; ".join(result.messages) or "—")
         return outcomes
 
-    async def _note(self, step: Step) -> Outcome:
+    async def _note(self, step: ShipmentStep) -> Outcome:
         """Write each parcel into the history."""
         number, link = step.document.key, step.document.link
         written = set(link.created_keys if link is not None else ())
@@ -281,7 +281,7 @@ class Shipping:
         )
 
 
-def decide(document: Document, order: Order | None, context: MappingContext) -> Step | Outcome:
+def decide(document: Document, order: Order | None, context: MappingContext) -> ShipmentStep | Outcome:
     """What a shipment means for *order* as the shop has it now. Pure.
 
     The status is written once: where staff have moved the order on since, it stays so. The tracking code is that
@@ -317,7 +317,7 @@ def decide(document: Document, order: Order | None, context: MappingContext) -> 
         if change is not None and change.external_order_number is not None:
             written["external"] = change.external_order_number
     notes = {ticket: _entry(one, context.connection.title) for ticket, one in tickets.items()}
-    return Step(document, body, change, notes, written)
+    return ShipmentStep(document, body, change, notes, written)
 
 
 def _status(context: MappingContext) -> int | None:

@@ -39,17 +39,17 @@ Json: TypeAlias = dict[str, Any]
 Param: TypeAlias = str | int | bool | datetime | Iterable[str | int] | None
 
 
-class Permit(Protocol):
+class PaidCall(Protocol):
     """One call that was paid for."""
 
     async def answered(self, response: Response) -> None:
         """Tell the budget what the server said about it."""
 
 
-class Ledger(Protocol):
+class CallBudget(Protocol):
     """What the client needs of the budget; raises `Throttled` on entry where there is none left."""
 
-    def call(self, shop_id: ShopId, *, access: str, purpose: Purpose) -> AbstractAsyncContextManager[Permit]: ...
+    def call(self, shop_id: ShopId, *, access: str, purpose: Purpose) -> AbstractAsyncContextManager[PaidCall]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Calls:
         self,
         *,
         http: httpx.AsyncClient,
-        ledger: Ledger,
+        ledger: CallBudget,
         account: Account,
         clock: Clock,
         policy: HostPolicy,

@@ -30,13 +30,13 @@ from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.links import StoredLinks
 from upbridge.store.session import reading
 from upbridge.systems.http.idempotent_create import Adoption
-from upbridge.systems.uphance.careful_read import Gap, Listing, read_above
+from upbridge.systems.uphance.careful_read import Gap, ListById, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.customer_mapping import customer_key
 from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
 from upbridge.systems.uphance.resource_types import ORDERS, ResourceType
 from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, string, whole
-from upbridge.systems.uphance.unread_rows import WHOLE_READS, Doubt, Sights, Unread, keep_unread, unread_rows
+from upbridge.systems.uphance.unread_rows import WHOLE_READS, Doubt, Sights, UnreadGap, keep_unread, unread_rows
 
 log = structlog.get_logger(__name__)
 
@@ -87,10 +87,10 @@ class Memory(Protocol):
     async def read_again(self, numbers: Sequence[str]) -> None:
         """Have these orders of the shop read again."""
 
-    async def unread(self, resource: ResourceType) -> Sequence[Unread]:
+    async def unread(self, resource: ResourceType) -> Sequence[UnreadGap]:
         """What cannot be read of a list."""
 
-    async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
+    async def keep_unread(self, resource: ResourceType, rows: Sequence[UnreadGap]) -> None:
         """Remember and tell what cannot be read of a list; what waited for the rest may go."""
 
 
@@ -120,12 +120,12 @@ class StoredMemory:
                 now=self.clock(),
             )
 
-    async def unread(self, resource: ResourceType) -> Sequence[Unread]:
+    async def unread(self, resource: ResourceType) -> Sequence[UnreadGap]:
         """What cannot be read of a list."""
         async with reading(self.engine) as tx:
             return await unread_rows(tx, self.shop_id, resource)
 
-    async def keep_unread(self, resource: ResourceType, rows: Sequence[Unread]) -> None:
+    async def keep_unread(self, resource: ResourceType, rows: Sequence[UnreadGap]) -> None:
         """Remember and tell what cannot be read of a list; what waited for the rest may go."""
         async with self.engine.begin() as tx:
             await keep_unread(tx, self.shop_id, resource, rows, now=self.clock())
@@ -152,7 +152,7 @@ class Forgotten:
     memory: Memory
     clock: Clock
     sights: Sights
-    unread: dict[str, Sequence[Unread]] = field(default_factory=dict)
+    unread: dict[str, Sequence[UnreadGap]] = field(default_factory=dict)
     """What could not be read at the last look, by kind."""
 
     def of(self, resource: ResourceType) -> Adoption[Json]:
@@ -196,7 +196,7 @@ class Forgotten:
         known, now, of = (
             await self.memory.unread(resource),
             self.clock(),
-            Listing(resource.path, resource.list_name, resource.name),
+            ListById(resource.path, resource.list_name, resource.name),
         )
         try_again = bool(known) and self.sights.may_try(self.shop_id, resource.kind, now)
         self.unread[resource.kind] = known
@@ -226,11 +226,11 @@ class Forgotten:
             self.sights.saw(self.shop_id, resource.kind, highest, now)
         return rows, highest
 
-    def _unread(self, resource: ResourceType, gap: Gap, known: Sequence[Unread]) -> Unread:
+    def _unread(self, resource: ResourceType, gap: Gap, known: Sequence[UnreadGap]) -> UnreadGap:
         before = next((row for row in known if row.gap.holds(gap)), None)
         if before is not None:
-            return Unread(gap, before.seen, before.watched_from, before.handled)
-        return Unread(gap, self.clock(), self.sights.before(self.shop_id, resource.kind, gap))
+            return UnreadGap(gap, before.seen, before.watched_from, before.handled)
+        return UnreadGap(gap, self.clock(), self.sights.before(self.shop_id, resource.kind, gap))
 
     async def _ours(self, resource: ResourceType, rows: Mapping[int, Json]) -> dict[str, Json]:
         """By reference; of several with the same one the oldest counts."""

@@ -30,7 +30,7 @@ _BEHIND_ALL = 10**15
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListById:
     """A list that is sorted by id, what it is called in an answer, and one row of it. *query*: its filters."""
 
     path: str
@@ -39,7 +39,7 @@ class Listing:
     query: Mapping[str, str | int] = field(default_factory=dict)
 
 
-PRODUCTS = Listing("/products", "products", "product")
+PRODUCTS = ListById("/products", "products", "product")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class CarefulRead:
 
 
 async def read_carefully(
-    client: UphanceClient, known: Collection[int], *, of: Listing = PRODUCTS, since: int = 0
+    client: UphanceClient, known: Collection[int], *, of: ListById = PRODUCTS, since: int = 0
 ) -> CarefulRead:
     """All rows of a list behind the id *since* but those that cannot be read. *known*: rows from before, to be
     asked for alone if need be; one that is said to be gone counts as one that cannot be read, as long as the list
@@ -79,7 +79,7 @@ async def read_carefully(
 
 
 async def read_each(
-    client: UphanceClient, of: Listing, ids: Collection[int]
+    client: UphanceClient, of: ListById, ids: Collection[int]
 ) -> tuple[dict[int, Json | None], list[int]]:
     """The rows *ids*, each asked for alone, None for one that is gone and not in the list either; and those that
     cannot be read.
@@ -101,7 +101,7 @@ async def read_each(
     return found, missed
 
 
-async def still_there(client: UphanceClient, of: Listing, number: int) -> Json | None:
+async def still_there(client: UphanceClient, of: ListById, number: int) -> Json | None:
     """The row *number*, which is said to be gone, as the list has it; None if it has none there either.
 
     Raises `Unreachable` or `Rejected` if the list cannot be read where it stood: then it is not believed.
@@ -133,7 +133,7 @@ class Gap:
 
 
 async def read_above(
-    client: UphanceClient, of: Listing, low: int, high: int | None = None
+    client: UphanceClient, of: ListById, low: int, high: int | None = None
 ) -> tuple[dict[int, Json], list[Gap]]:
     """The rows whose ids are above *low* and at most *high*, by id, and where there are some that cannot be read.
 
@@ -148,7 +148,7 @@ async def read_above(
 
 
 async def _above_by_id(
-    client: UphanceClient, of: Listing, low: int, high: int | None
+    client: UphanceClient, of: ListById, low: int, high: int | None
 ) -> tuple[dict[int, Json], list[Gap]]:
     found: dict[int, Json] = {}
     gaps: list[Gap] = []
@@ -167,7 +167,7 @@ async def _above_by_id(
     return found, gaps
 
 
-async def _make_sure(client: UphanceClient, of: Listing, number: int) -> None:
+async def _make_sure(client: UphanceClient, of: ListById, number: int) -> None:
     """Raise `Unreachable` if there may be no row *number* yet: the list could not be read for a moment only."""
     behind = await _page(client, of, number)
     if behind is not None and behind[0]:
@@ -177,7 +177,7 @@ async def _make_sure(client: UphanceClient, of: Listing, number: int) -> None:
             raise Unreachable(f"{of.path} could not be read for a moment")
 
 
-async def _narrow(client: UphanceClient, of: Listing, gap: Gap, found: dict[int, Json]) -> list[Gap]:
+async def _narrow(client: UphanceClient, of: ListById, gap: Gap, found: dict[int, Json]) -> list[Gap]:
     """What is left of *gap* when each of its ids was asked for. The highest is to blame in any case."""
     assert gap.high is not None
     if gap.high - gap.low > _MOST_ALONE:
@@ -187,7 +187,7 @@ async def _narrow(client: UphanceClient, of: Listing, gap: Gap, found: dict[int,
     return [Gap(one - 1, one) for one in (*lost, gap.high) if one not in found]
 
 
-async def _above_by_numbers(client: UphanceClient, of: Listing, low: int) -> tuple[dict[int, Json], list[Gap]]:
+async def _above_by_numbers(client: UphanceClient, of: ListById, low: int) -> tuple[dict[int, Json], list[Gap]]:
     """Page by page from the end, as far as the mark: the newest are last."""
     first = await _page_by(client, of, page=1) or await _page_by(client, of, page=2)
     if first is None:
@@ -218,7 +218,7 @@ async def _above_by_numbers(client: UphanceClient, of: Listing, low: int) -> tup
     return found, [gap for gap in ends if gap.high is None or gap.high > gap.low]
 
 
-async def _answer(client: UphanceClient, of: Listing, **where: int) -> tuple[list[Json], Meta] | None:
+async def _answer(client: UphanceClient, of: ListById, **where: int) -> tuple[list[Json], Meta] | None:
     """The rows of a page and what stands beside them; None if it cannot be read."""
     try:
         payload = await client.get(of.path, **of.query, **where)
@@ -230,7 +230,7 @@ async def _answer(client: UphanceClient, of: Listing, **where: int) -> tuple[lis
     return None if rows is None else (rows, meta(payload))
 
 
-async def _page_by(client: UphanceClient, of: Listing, **where: int) -> tuple[dict[int, Json], int | None] | None:
+async def _page_by(client: UphanceClient, of: ListById, **where: int) -> tuple[dict[int, Json], int | None] | None:
     """A page by its number or behind an id, as it comes, and how many there are; None if it cannot be read."""
     answer = await _answer(client, of, **where)
     if answer is None:
@@ -239,7 +239,7 @@ async def _page_by(client: UphanceClient, of: Listing, **where: int) -> tuple[di
     return {whole(row.get("id")) or 0: row for row in rows}, beside.total_pages
 
 
-async def _page(client: UphanceClient, of: Listing, since: int) -> tuple[dict[int, Json], bool] | None:
+async def _page(client: UphanceClient, of: ListById, since: int) -> tuple[dict[int, Json], bool] | None:
     """The rows of the page behind *since*, and whether it is the last; None if it cannot be read."""
     answer = await _answer(client, of, **({"since_id": since} if since else {}))
     if answer is None:
@@ -252,7 +252,7 @@ async def _page(client: UphanceClient, of: Listing, since: int) -> tuple[dict[in
     return dict(zip(ids, rows, strict=True)), last
 
 
-async def _end_of_gap(client: UphanceClient, of: Listing, since: int) -> int:
+async def _end_of_gap(client: UphanceClient, of: ListById, since: int) -> int:
     """The highest id behind *since* without which the next page can be read."""
     low, high = since, since + 1
     for step in range(_MOST_STEPS):
@@ -270,7 +270,7 @@ async def _end_of_gap(client: UphanceClient, of: Listing, since: int) -> int:
     return high
 
 
-async def _alone(client: UphanceClient, of: Listing, number: int, found: dict[int, Json]) -> bool:
+async def _alone(client: UphanceClient, of: ListById, number: int, found: dict[int, Json]) -> bool:
     """Ask for one row; returns whether there was an answer, be it that it is gone."""
     try:
         row = await client.one(f"{of.path}/{number}", of.singular)

@@ -24,8 +24,8 @@ from upbridge.systems.connecting import (
     Fact,
     Field,
     LoginEnded,
+    LoginOption,
     NewConnection,
-    Option,
     Tools,
 )
 from upbridge.systems.uphance.client import UphanceClient, login
@@ -117,7 +117,7 @@ class UphanceConnect:
                 email=typed["email"],
                 password=typed["password"],
             )
-            offered = {found.id: Option(str(found.id), found.name) for found in organisations}
+            offered = {found.id: LoginOption(str(found.id), found.name) for found in organisations}
         organisation = digits(typed.get("organisation", ""))
         if organisation is None and len(offered) == 1:
             organisation = next(iter(offered))
@@ -150,8 +150,8 @@ class UphanceConnect:
 
 
 async def _looked_at(
-    tools: Tools, tokens: Tokens, offered: Mapping[int, Option]
-) -> tuple[Tokens, dict[int, Option]]:
+    tools: Tools, tokens: Tokens, offered: Mapping[int, LoginOption]
+) -> tuple[Tokens, dict[int, LoginOption]]:
     """The organisations with what tells them apart, and the tokens as they are then. Where that cannot be read, or
     takes long, they are offered by their names alone."""
     fresh, seen = _Fresh(tokens.stored(), tokens.renew_at), dict(offered)
@@ -165,7 +165,7 @@ async def _looked_at(
     return Tokens.kept(fresh.kept), seen
 
 
-def _held(tools: Tools, shop: Shop, tokens: Tokens, offered: Sequence[Option]) -> str:
+def _held(tools: Tools, shop: Shop, tokens: Tokens, offered: Sequence[LoginOption]) -> str:
     """A login of *shop* without its organisation: sealed, and good for a few minutes."""
     until = (tools.clock() + _HELD_FOR).isoformat()
     names = [(one.id, one.name) for one in offered]
@@ -173,7 +173,7 @@ def _held(tools: Tools, shop: Shop, tokens: Tokens, offered: Sequence[Option]) -
     return tools.cipher.encrypt(json.dumps(login)).decode()
 
 
-def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, Option]]:
+def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, LoginOption]]:
     """What `_held` has sealed for this shop. Raises `LoginEnded` for all else."""
     try:
         login = json.loads(tools.cipher.decrypt(held.encode()))
@@ -181,7 +181,9 @@ def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, Op
         raise LoginEnded("no key of ours opens the login that came back") from None
     if login.get("shop") != str(shop.id) or datetime.fromisoformat(login["until"]) <= tools.clock():
         raise LoginEnded("the login that came back is not this shop's, or has waited for too long")
-    return Tokens.kept(login["tokens"]), {int(number): Option(number, name) for number, name in login["names"]}
+    return Tokens.kept(login["tokens"]), {
+        int(number): LoginOption(number, name) for number, name in login["names"]
+    }
 
 
 def _link(number: str, order: RemoteOrder) -> Link:

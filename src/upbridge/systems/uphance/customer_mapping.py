@@ -29,7 +29,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CustomerAddress:
     """An address and what it is the default for."""
 
     address: Address
@@ -38,7 +38,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class CustomerRecord:
     """A shopper's own customer record; `schemas.customer_body` spells it."""
 
     reference: str
@@ -46,10 +46,12 @@ class Customer:
     vat_number: str | None
     notes: str | None
     person: Person
-    places: tuple[Place, ...]
+    places: tuple[CustomerAddress, ...]
 
 
-def map_customer(order: Order, shop_settings: ShopSettings, connection: Connection) -> Customer | House | Issue:
+def map_customer(
+    order: Order, shop_settings: ShopSettings, connection: Connection
+) -> CustomerRecord | House | Issue:
     """The customer that *order* belongs to.
 
     In the mode `per_shopper` that is a record of its own, found again by `reference`; an order that names
@@ -62,7 +64,7 @@ def map_customer(order: Order, shop_settings: ShopSettings, connection: Connecti
     reference = customer_reference(connection.shop_key, shopper) if shopper else None
     if shopper is None or reference is None:
         return Issue("order.no_customer")
-    return Customer(
+    return CustomerRecord(
         reference=reference,
         name=shopper.name or (shopper.email or "").strip() or reference,
         vat_number=shopper.vat_number,
@@ -96,10 +98,10 @@ def customer_keys(shop_key: str, email: str | None, customer_id: int | None) -> 
     return [customer_key(f"UPG-{shop_key}-{tail}") for tail in tails]
 
 
-def _places(shopper: Shopper) -> tuple[Place, ...]:
+def _places(shopper: Shopper) -> tuple[CustomerAddress, ...]:
     if shopper.shipping is None:
-        return (Place(shopper.billing, shipping=True, billing=True),)
+        return (CustomerAddress(shopper.billing, shipping=True, billing=True),)
     return (
-        Place(shopper.billing, shipping=False, billing=True),
-        Place(shopper.shipping, shipping=True, billing=False),
+        CustomerAddress(shopper.billing, shipping=False, billing=True),
+        CustomerAddress(shopper.shipping, shipping=True, billing=False),
     )

@@ -20,7 +20,7 @@ from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.systems.http.idempotent_create import Adoption, IdempotentCreate, InDoubt
 from upbridge.systems.links import Links
 from upbridge.systems.uphance.adoption import Forgotten
-from upbridge.systems.uphance.careful_read import Gap, Listing, read_above
+from upbridge.systems.uphance.careful_read import Gap, ListById, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.errors import RowUnread
 from upbridge.systems.uphance.resource_types import CUSTOMERS, ORDERS, ResourceType
@@ -164,7 +164,7 @@ class IdempotentCreator:
         except NotSent:
             raise
         except (Unreachable, Rejected):
-            of = Listing(resource.path, resource.list_name, resource.name)
+            of = ListById(resource.path, resource.list_name, resource.name)
             found, gaps = await read_above(self.client, of, newer_than)
             return list(found.values()), gaps
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from upbridge.core.clock import PRAGUE
-from upbridge.domain.allocation import Delivery, Goods, delivered_goods
+from upbridge.domain.allocation import AllocatedOrder, Goods, delivered_goods
 from upbridge.domain.delivery import Issue, ProblemKey
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
@@ -170,7 +170,7 @@ def channel_of(
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _refused(totals: OrderTotals, delivery: Delivery) -> Issue | None:
+def _refused(totals: OrderTotals, delivery: AllocatedOrder) -> Issue | None:
     """What makes an order unfit before any SKU is looked at."""
     # A set's own quantity is not delivered, its parts are; a discount's is no goods.
     odd = [one.line for one in delivery.goods if one.line.quantity <= 0 or one.line.quantity % 1]

@@ -18,7 +18,7 @@ from upbridge.systems.base import MappingContext
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.links import Links
 from upbridge.systems.uphance.adoption import adopted_order, goods_differ
-from upbridge.systems.uphance.customer_mapping import Customer, House, customer_key, map_customer
+from upbridge.systems.uphance.customer_mapping import CustomerRecord, House, customer_key, map_customer
 from upbridge.systems.uphance.idempotent_create import DELIVERED, Created, IdempotentCreator
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, trace
@@ -141,7 +141,7 @@ class Orders:
             if isinstance(mapped, NotYet):
                 return await self._not_yet(document, mapped)
         assert isinstance(sales_order, SalesOrder)
-        assert isinstance(customer, Customer | House)
+        assert isinstance(customer, CustomerRecord | House)
         try:
             return await self._create(document, order, sales_order, customer, reference)
         except Rejected as rejected:
@@ -152,7 +152,7 @@ class Orders:
         document: Document,
         order: Order,
         sales_order: SalesOrder,
-        customer: Customer | House,
+        customer: CustomerRecord | House,
         reference: str,
     ) -> Outcome | None:
         if (there := await self.creator.adopted(ORDERS, reference)) is not None:
@@ -173,7 +173,7 @@ class Orders:
         )
         return self._doubt(document, created) if isinstance(created, InDoubt) else _delivered(created)
 
-    async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt | Doubt:
+    async def _company(self, customer: CustomerRecord | House, channel_id: int) -> _Company | InDoubt | Doubt:
         """The id of Uphance's customer, which is created once, at the shopper's first order.
 
         The record is never changed afterwards, because Uphance does not publish how. An order with other addresses

@@ -24,10 +24,10 @@ from upbridge.core.errors import Conflict, RemoteError
 from upbridge.domain.order import Address
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.connecting import Connected
-from upbridge.systems.offers import Alone, State, Step
+from upbridge.systems.offers import Alone, State, TrialStep
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
-from upbridge.systems.uphance.customer_mapping import Customer, Person, Place
+from upbridge.systems.uphance.customer_mapping import CustomerAddress, CustomerRecord, Person
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
 from upbridge.systems.uphance.product_mapping import NewPrice, NewProduct, NewSku
 from upbridge.systems.uphance.schemas import (
@@ -71,7 +71,7 @@ class _Recorder(httpx.AsyncBaseTransport):
 
 
 @dataclass(slots=True)
-class Trial:
+class UphanceTrial:
     """The steps for one shop. `look` only reads; `make` creates."""
 
     connected: Connected
@@ -81,7 +81,7 @@ class Trial:
     """Tells this trial's things from those of another."""
 
     @classmethod
-    def of(cls, connected: Connected, alone: Alone) -> "Trial":
+    def of(cls, connected: Connected, alone: Alone) -> "UphanceTrial":
         """A trial in the organisation that the shop is connected to."""
         now = connected.tools.clock()
         return cls(connected, alone, f"{MARK}-{connected.shop.key}-{now:%Y%m%d%H%M%S}")
@@ -99,13 +99,13 @@ class Trial:
         name = (self.connected.row.facts.get("organisation") or {}).get("name")
         return f"{name} ({self.connected.row.account})" if name else self.connected.row.account
 
-    async def look(self) -> AsyncIterator[Step]:
+    async def look(self) -> AsyncIterator[TrialStep]:
         """Read, and say how the lists behave."""
         async with self._alone() as (client, heard):
             async for step in _Look(client, heard, self.connected.row).steps():
                 yield step
 
-    async def make(self) -> AsyncIterator[Step]:
+    async def make(self) -> AsyncIterator[TrialStep]:
         """Create one of each, read them back, and say what was taken and what was not."""
         async with self._alone() as (client, heard):
             season = self.connected.shop.settings.number("uphance.season")
@@ -130,9 +130,9 @@ class Trial:
         raise Conflict("a worker is using this connection: try again in a moment")
 
 
-def _step(heard: _Recorder, name: str, state: State, detail: str, *, show: bool = False) -> Step:
+def _step(heard: _Recorder, name: str, state: State, detail: str, *, show: bool = False) -> TrialStep:
     said = masked(heard.body) if show or state == "bad" else None
-    return Step(name, state, detail, heard.request, heard.status, said)
+    return TrialStep(name, state, detail, heard.request, heard.status, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class _Look:
     heard: _Recorder
     row: ConnectionRow
 
-    async def steps(self) -> AsyncIterator[Step]:
+    async def steps(self) -> AsyncIterator[TrialStep]:
         try:
             payload = await self.client.get("/organisations")
         except RemoteError as error:
@@ -157,7 +157,7 @@ class _Look:
         async for step in self._orders():
             yield step
 
-    async def _list(self, name: str, *, wanted: str) -> Step:
+    async def _list(self, name: str, *, wanted: str) -> TrialStep:
         try:
             payload = await self.client.get(f"/{name}")
         except RemoteError as error:
@@ -167,7 +167,7 @@ class _Look:
             return _step(self.heard, name, "bad", f"the answer has no list of {name}; {wanted}")
         return _step(self.heard, name, "ok", f"{_size(payload, rows)}; fields {_fields(rows)}")
 
-    async def _orders(self) -> AsyncIterator[Step]:
+    async def _orders(self) -> AsyncIterator[TrialStep]:
         try:
             payload = await self.client.get("/sales_orders")
             rows = items(payload, "sales_orders") or []
@@ -176,7 +176,7 @@ class _Look:
             detail = f"{_size(payload, rows)}, ids {order}; fields {_fields(rows)}"
             yield _step(self.heard, "sales_orders", "ok", detail)
             if not ids:
-                yield Step("since_id", "skipped", "there is no order yet to try it with")
+                yield TrialStep("since_id", "skipped", "there is no order yet to try it with")
                 return
             newer = items(await self.client.get("/sales_orders", since_id=max(ids)), "sales_orders") or []
             older = [row for row in newer if (whole(row.get("id")) or 0) <= max(ids)]
@@ -205,10 +205,10 @@ class _Make:
     customer: int | None = None
     product: Json | None = None
 
-    async def steps(self) -> AsyncIterator[Step]:
+    async def steps(self) -> AsyncIterator[TrialStep]:
         channels = self.row.facts.get("channels") or ()
         if not channels:
-            yield Step("channel", "bad", "no channel is known: nothing can be made without one")
+            yield TrialStep("channel", "bad", "no channel is known: nothing can be made without one")
             return
         channel = channels[0]
         yield await self._customer(int(channel["id"]))
@@ -217,9 +217,9 @@ class _Make:
         async for step in self._order(int(channel["id"])):
             yield step
         if self.left:
-            yield Step("left behind", "warn", f"throw away in Uphance, by hand: {'; '.join(self.left)}")
+            yield TrialStep("left behind", "warn", f"throw away in Uphance, by hand: {'; '.join(self.left)}")
 
-    async def _customer(self, channel_id: int) -> Step:
+    async def _customer(self, channel_id: int) -> TrialStep:
         home = Address(
             first_name="Test",
             last_name="Upbridge",
@@ -230,13 +230,13 @@ class _Make:
             postcode="11000",
             country="CZ",
         )
-        customer = Customer(
+        customer = CustomerRecord(
             reference=self.stamp,
             name=f"{self.stamp} (delete me)",
             vat_number=None,
             notes="Made by upbridge doctor",
             person=Person("Test", "Upbridge", "test@example.invalid", "+420000000000"),
-            places=(Place(home, shipping=True, billing=True),),
+            places=(CustomerAddress(home, shipping=True, billing=True),),
         )
         body = customer_body(customer, channel_id=channel_id, idempotency_key=self.stamp)
         made, step = await self._made("customer", "/customers", body, wrapper="customer")
@@ -258,7 +258,7 @@ class _Make:
         seasons = self.row.facts.get("seasons") or ()
         return self.season or next((int(one["id"]) for one in seasons), None)
 
-    async def _product(self, channel: Mapping[str, Any]) -> Step:
+    async def _product(self, channel: Mapping[str, Any]) -> TrialStep:
         new = self._new(channel, NewSku("v-1", f"{self.stamp}-A", None, "Test", "A"))
         body = product_body(new, idempotency_key=self.stamp)
         made, step = await self._made("product", "/products", body, wrapper="product")
@@ -266,9 +266,9 @@ class _Make:
             self.product = await self._read(f"/products/{made}", "product")
         return step
 
-    async def _addition(self, channel: Mapping[str, Any]) -> Step:
+    async def _addition(self, channel: Mapping[str, Any]) -> TrialStep:
         if self.product is None:
-            return Step("product, one more SKU", "skipped", "there is no product to add to")
+            return TrialStep("product, one more SKU", "skipped", "there is no product to add to")
         sku = NewSku("v-2", f"{self.stamp}-B", None, "Test", "B")
         place = f"/products/{self.product['id']}"
         try:
@@ -283,9 +283,9 @@ class _Make:
         kept = {one.sku_id for one in skus_of(before)} <= {one.sku_id for one in skus_of(now or {})}
         fine = kept and f"{self.stamp}-B" in codes
         detail = "added, the others stayed" if fine else f"the SKUs are now {', '.join(map(str, codes)) or 'none'}"
-        return Step("product, one more SKU", "ok" if fine else "bad", detail, *told)
+        return TrialStep("product, one more SKU", "ok" if fine else "bad", detail, *told)
 
-    async def _order(self, channel_id: int) -> AsyncIterator[Step]:
+    async def _order(self, channel_id: int) -> AsyncIterator[TrialStep]:
         sku = await self._some_sku()
         season = self._season() or (sku.season_id if sku else None)
         missing = [
@@ -294,7 +294,7 @@ class _Make:
             if value is None
         ]
         if sku is None or season is None or self.customer is None:
-            yield Step("sales order", "skipped", f"there is no {' and no '.join(missing)} to order with")
+            yield TrialStep("sales order", "skipped", f"there is no {' and no '.join(missing)} to order with")
             return
         order = SalesOrder(
             purchase_order_ref=self.stamp,
@@ -329,7 +329,7 @@ class _Make:
             return None  # the list was read before, and its failure reported
         return next((sku for row in rows for sku in skus_of(row)), None)
 
-    async def _made(self, name: str, path: str, body: Json, *, wrapper: str) -> tuple[int | None, Step]:
+    async def _made(self, name: str, path: str, body: Json, *, wrapper: str) -> tuple[int | None, TrialStep]:
         """POST *body*, read the thing back and compare."""
         try:
             row = single(await self.client.post(path, body), wrapper)
@@ -341,14 +341,14 @@ class _Make:
         told = (self.heard.request, self.heard.status, masked(self.heard.body))
         if made is None:
             self.left.append(f"perhaps a {name} {self.stamp}")
-            return None, Step(name, "bad", "it was taken, but the answer names no id", *told)
+            return None, TrialStep(name, "bad", "it was taken, but the answer names no id", *told)
         self.left.append(f"{name} {made} ({self.stamp})")
         read = await self._read(f"{path}/{made}", wrapper)
         if read is None:
-            return made, Step(name, "warn", f"made as {made}, but it cannot be read back", *told)
+            return made, TrialStep(name, "warn", f"made as {made}, but it cannot be read back", *told)
         lost = list(differences(body[wrapper], read))
         detail = f"made as {made}" + (f"; not as sent: {'; '.join(lost)}" if lost else ", all fields as sent")
-        return made, Step(name, "warn" if lost else "ok", detail, *told)
+        return made, TrialStep(name, "warn" if lost else "ok", detail, *told)
 
     async def _read(self, path: str, wrapper: str) -> Json | None:
         try:
@@ -357,22 +357,24 @@ class _Make:
             return None  # the caller says that it cannot be read back
 
 
-def _status(order: Json) -> Step:
+def _status(order: Json) -> TrialStep:
     status = string(order.get("status"))
     if status == "draft":
-        return Step("status", "ok", "the order is a draft, as assumed")
-    return Step("status", "warn", f"the order is {status or 'without a status'}, not a draft")
+        return TrialStep("status", "ok", "the order is a draft, as assumed")
+    return TrialStep("status", "warn", f"the order is {status or 'without a status'}, not a draft")
 
 
-def _tax(order: Json, total: Decimal) -> Step:
+def _tax(order: Json, total: Decimal) -> TrialStep:
     """Whether prices were taken with or without tax, from the sums that Uphance made of ours."""
     subtotal, grand = number(order.get("subtotal")), number(order.get("grand_total"))
     told = f"sent {total}, subtotal {subtotal}, grand total {grand}"
     if subtotal == total and grand is not None and grand > total:
-        return Step("tax", "ok", f"{told}: prices are without tax (uphance.prices_with_tax=false)")
+        return TrialStep("tax", "ok", f"{told}: prices are without tax (uphance.prices_with_tax=false)")
     if grand == total:
-        return Step("tax", "ok", f"{told}: prices are with tax, or there is none (uphance.prices_with_tax=true)")
-    return Step("tax", "bad", f"{told}: neither is what was sent")
+        return TrialStep(
+            "tax", "ok", f"{told}: prices are with tax, or there is none (uphance.prices_with_tax=true)"
+        )
+    return TrialStep("tax", "bad", f"{told}: neither is what was sent")
 
 
 def differences(sent: Any, read: Any, where: str = "") -> Iterator[str]:

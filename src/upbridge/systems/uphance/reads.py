@@ -10,7 +10,7 @@ import structlog
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import Rejected, Unreachable
-from upbridge.systems.uphance.careful_read import Listing, read_carefully, read_each, still_there
+from upbridge.systems.uphance.careful_read import ListById, read_carefully, read_each, still_there
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.order_mapping import order_reference
 from upbridge.systems.uphance.schemas import (
@@ -28,8 +28,8 @@ from upbridge.systems.uphance.schemas import (
 
 log = structlog.get_logger(__name__)
 
-_TICKETS = Listing("/pick_tickets", "pick_tickets", "pick_ticket")
-_ORDERS = Listing("/sales_orders", "sales_orders", "sales_order")
+_TICKETS = ListById("/pick_tickets", "pick_tickets", "pick_ticket")
+_ORDERS = ListById("/sales_orders", "sales_orders", "sales_order")
 #: A list of names among the facts of a connection: the field of a sales order that has one.
 _NAMES = {"warehouses": "warehouse_name", "payment_terms": "payment_term_name"}
 _LAST = "names_seen_to"
@@ -199,7 +199,7 @@ async def orders_now(
 
 
 async def _now(
-    client: UphanceClient, of: Listing, ids: Collection[int], missed: list[int] | None
+    client: UphanceClient, of: ListById, ids: Collection[int], missed: list[int] | None
 ) -> dict[int, Json | None]:
     """The objects *ids* in few calls: the list from the oldest of them on, a hundred a call, for as long as that
     is cheaper than asking for each of those that have not come yet. Never more than twice the cheaper way.

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from upbridge.core.clock import FOR_EVER
 from upbridge.core.parsing import storable
 from upbridge.domain.sku import Sku, real_ean
-from upbridge.systems.uphance.customer_mapping import Customer, Place
+from upbridge.systems.uphance.customer_mapping import CustomerAddress, CustomerRecord
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
 from upbridge.systems.uphance.product_mapping import NewPrice, NewProduct, NewSku
 
@@ -274,7 +274,7 @@ def sales_order_body(order: SalesOrder, *, company_id: int, idempotency_key: str
     return {"sales_order": body, "idempotency_key": idempotency_key}
 
 
-def customer_body(customer: Customer, *, channel_id: int, idempotency_key: str) -> dict[str, Any]:
+def customer_body(customer: CustomerRecord, *, channel_id: int, idempotency_key: str) -> dict[str, Any]:
     """The body of POST /customers.
 
     UNVERIFIED: the vendor's article says that customers can be created, not how. The names are those of the
@@ -380,7 +380,7 @@ def _price(price: NewPrice) -> dict[str, Any]:
     }
 
 
-def _address(place: Place) -> dict[str, Any]:
+def _address(place: CustomerAddress) -> dict[str, Any]:
     address = place.address
     return {
         "line_1": address.street,

@@ -25,7 +25,7 @@ from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems
 from upbridge.store.session import reading
-from upbridge.systems.base import Reading
+from upbridge.systems.base import ReaderContext
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance.adoption import recognise_orders
 from upbridge.systems.uphance.client import UphanceClient
@@ -309,7 +309,7 @@ class _Round:
         return True
 
 
-async def read_shipments(reading: Reading, chunk: list[Change]) -> None:
+async def read_shipments(reading: ReaderContext, chunk: list[Change]) -> None:
     """Learn what Uphance has shipped, and which of our orders are drafts no more."""
     shop, connected = reading.shop, reading.connected
     ships = shop.settings.yes("shipments.write")

@@ -14,7 +14,7 @@ from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems, reopen
 from upbridge.store.skus import of_products, product_ids, replace_skus
-from upbridge.systems.base import Reading
+from upbridge.systems.base import ReaderContext
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import write_back
 from upbridge.systems.uphance.client import UphanceClient
@@ -28,7 +28,7 @@ _ATTEMPTS = 2
 _PARENT = "list of products"
 
 
-async def sync_skus(reading: Reading, chunk: list[Change]) -> None:
+async def sync_skus(reading: ReaderContext, chunk: list[Change]) -> None:
     """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
     shop, engine, connected = reading.shop, reading.tools.engine, reading.connected
     if connected is None:

@@ -7,7 +7,7 @@ from typing import Any
 from upbridge.core.errors import BadRequest
 from upbridge.core.parsing import key_of
 from upbridge.store.changes import Kind
-from upbridge.systems.base import Poll, Reader, Source
+from upbridge.systems.base import Poll, Source, SystemReader
 from upbridge.systems.uphance.shipments import POLL, read_shipments
 from upbridge.systems.uphance.sku_sync import sync_skus
 from upbridge.systems.uphance.stock import read_stock
@@ -32,9 +32,9 @@ def read_webhook(payload: Mapping[str, Any]) -> Mapping[Kind, list[str]]:
 SOURCE = Source(
     webhook=read_webhook,
     readers={
-        Kind.CATALOGUE: Reader(sync_skus, 1),
-        Kind.PICK_TICKETS: Reader(read_shipments, 1000),
-        Kind.STOCK: Reader(read_stock, 1),
+        Kind.CATALOGUE: SystemReader(sync_skus, 1),
+        Kind.PICK_TICKETS: SystemReader(read_shipments, 1000),
+        Kind.STOCK: SystemReader(read_stock, 1),
     },
     polls=(
         Poll(

@@ -39,16 +39,16 @@ from upbridge.store.link_queries import by_hand
 from upbridge.store.links import mark_by_hand
 from upbridge.store.problems import NewProblem, Stage, close_entity, close_resolved, raise_problems
 from upbridge.store.runs import first_import_under_way, is_catching_up
-from upbridge.systems.base import Reading
+from upbridge.systems.base import ReaderContext
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import reservations
 from upbridge.systems.uphance.stock_calculation import (
     GUARD,
     KIND,
-    Comparison,
     Level,
-    Plan,
-    Waiting,
+    QueuedNumber,
+    StockComparison,
+    StockPlan,
     mark_of,
     needs_a_person,
 )
@@ -68,7 +68,7 @@ _QUANTITIES = {
 }
 
 
-async def read_stock(reading: Reading, chunk: list[Change]) -> None:
+async def read_stock(reading: ReaderContext, chunk: list[Change]) -> None:
     """Compare all matched SKUs with what the shop shows, and queue what differs."""
     shop, tools = reading.shop, reading.tools
     async with tools.engine.begin() as tx:
@@ -103,7 +103,7 @@ async def read_stock(reading: Reading, chunk: list[Change]) -> None:
         await reading.wake(Lane.push(shop.id, TARGET))
 
 
-async def foresee(tx: AsyncConnection, shop: Shop, *, now: datetime) -> tuple[Plan, bool]:
+async def foresee(tx: AsyncConnection, shop: Shop, *, now: datetime) -> tuple[StockPlan, bool]:
     """What a run would do with the shop's settings, and whether the numbers may still be wrong. Writes nothing."""
     planned = await _plan(tx, shop, {}, run=now)
     return planned, not await _may_begin(tx, shop.id, now)
@@ -206,10 +206,12 @@ async def _too_early(tx: AsyncConnection, shop_id: ShopId, asked: datetime) -> s
     return "the first import is under way" if await first_import_under_way(tx, shop_id) else None
 
 
-async def _plan(tx: AsyncConnection, shop: Shop, waiting: Mapping[str, Waiting], *, run: datetime) -> Plan:
+async def _plan(
+    tx: AsyncConnection, shop: Shop, waiting: Mapping[str, QueuedNumber], *, run: datetime
+) -> StockPlan:
     shop_settings = shop.settings
     quantity = _QUANTITIES[shop_settings.get("stock.quantity")]
-    comparison = Comparison(
+    comparison = StockComparison(
         pieces=await reservations.open_pieces(
             tx, shop.id, drafts_reserve=shop_settings.yes("stock.drafts_reserve")
         ),
@@ -226,12 +228,12 @@ async def _plan(tx: AsyncConnection, shop: Shop, waiting: Mapping[str, Waiting],
     return comparison.plan()
 
 
-async def _waiting(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
+async def _waiting(tx: AsyncConnection, shop_id: ShopId) -> dict[str, QueuedNumber]:
     held = await document_queries.hold_kind(tx, shop_id, TARGET, KIND)
-    return {key: Waiting(one.hash, one.state, one.reason) for key, one in held.items()}
+    return {key: QueuedNumber(one.hash, one.state, one.reason) for key, one in held.items()}
 
 
-async def _queue(tools: Tools, tx: AsyncConnection, shop: Shop, planned: Plan) -> bool:
+async def _queue(tools: Tools, tx: AsyncConnection, shop: Shop, planned: StockPlan) -> bool:
     """Put the outbox right; returns whether a person has to look at it first."""
     percent = shop.settings.number("stock.guard_percent") or 0
     held = needs_a_person(planned.tally, percent)

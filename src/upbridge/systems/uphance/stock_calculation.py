@@ -29,7 +29,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueuedNumber:
     """A number that is in the outbox already."""
 
     hash: bytes
@@ -61,7 +61,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Plan:
+class StockPlan:
     """What the outbox needs after a look at all levels."""
 
     put: list[DesiredDocument] = field(default_factory=list)
@@ -77,7 +77,7 @@ def number(quantity: int, pieces: Decimal, safety: int) -> int:
 
 
 @dataclass(slots=True)
-class Comparison:
+class StockComparison:
     """Compares every number with what the shop shows, level by level: a catalogue need not fit into memory.
 
     *waiting*: what is in the outbox, by key; *declined*: the hashes of numbers that a person has dismissed, which
@@ -86,10 +86,10 @@ class Comparison:
 
     pieces: Mapping[str, Decimal]
     safety: int
-    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    waiting: Mapping[str, QueuedNumber] = field(default_factory=dict)
     declined: Mapping[str, bytes] = field(default_factory=dict)
     run: str = ""
-    _plan: Plan = field(default_factory=Plan)
+    _plan: StockPlan = field(default_factory=StockPlan)
     _matched: int = 0
     _in_stock: int = 0
     _zeroed: int = 0
@@ -116,7 +116,7 @@ class Comparison:
             self._plan.fresh.add(level.key)
             self._zeroed += wanted == 0
 
-    def plan(self) -> Plan:
+    def plan(self) -> StockPlan:
         """What follows, once all were seen."""
         wanted = {document.key for document in self._plan.put} | self._kept
         self._plan.withdraw = {key for key in self.waiting if key not in wanted}

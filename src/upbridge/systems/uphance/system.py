@@ -7,7 +7,7 @@ from upbridge.systems.uphance.customer_mapping import customer_keys
 from upbridge.systems.uphance.decisions import DECISIONS
 from upbridge.systems.uphance.new_names import new_names
 from upbridge.systems.uphance.order_fingerprint import without_person
-from upbridge.systems.uphance.probe import Trial
+from upbridge.systems.uphance.probe import UphanceTrial
 from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.resource_types import CUSTOMERS, PRODUCTS
 from upbridge.systems.uphance.settings import SETTINGS
@@ -25,7 +25,7 @@ UPHANCE = System(
     target=lambda tools: UphanceTarget.stored(
         http=tools.http, base_url=tools.settings.uphance_url, engine=tools.engine, clock=tools.clock
     ),
-    trial=Trial.of,
+    trial=UphanceTrial.of,
     source=SOURCE,
     flows=(
         Flow(kind="product", setting="uphance.create_products", shown=False),

@@ -39,7 +39,7 @@ WHOLE_READS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadGap:
     """A gap that was first *seen* at a moment. *watched_from*: when the process that saw it had last seen the list
     without it; None if it had not. *handled*: a person says that nothing of ours is in it."""
 
@@ -113,7 +113,7 @@ def _parent(resource: ResourceType) -> str:
     return f"list of {resource.list_name}"
 
 
-async def unread_rows(tx: AsyncConnection, shop_id: ShopId, resource: ResourceType) -> list[Unread]:
+async def unread_rows(tx: AsyncConnection, shop_id: ShopId, resource: ResourceType) -> list[UnreadGap]:
     """What cannot be read of a list, as it was kept."""
     kept = json.loads(await cursors.get(tx, shop_id, _SYSTEM, _name(resource.kind)) or "[]")
     if not kept:
@@ -121,7 +121,7 @@ async def unread_rows(tx: AsyncConnection, shop_id: ShopId, resource: ResourceTy
     told = await history_of(tx, shop_id, [LIST], _parent(resource), limit=1)
     handled = any(one.dismissed_at is not None for one in told)
     return [
-        Unread(
+        UnreadGap(
             Gap(one["low"], one["high"]),
             datetime.fromisoformat(one["seen"]),
             None if one["from"] is None else datetime.fromisoformat(one["from"]),
@@ -132,7 +132,7 @@ async def unread_rows(tx: AsyncConnection, shop_id: ShopId, resource: ResourceTy
 
 
 async def keep_unread(
-    tx: AsyncConnection, shop_id: ShopId, resource: ResourceType, rows: Sequence[Unread], *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, resource: ResourceType, rows: Sequence[UnreadGap], *, now: datetime
 ) -> None:
     """Remember what cannot be read, and have it told by name. What waited for something that can be read by now,
     or that a person has looked at, may go."""
@@ -163,7 +163,7 @@ async def keep_unread(
         await documents.release(tx, shop_id, _SYSTEM, now=now)
 
 
-def _problem(resource: ResourceType, rows: Sequence[Unread]) -> NewProblem:
+def _problem(resource: ResourceType, rows: Sequence[UnreadGap]) -> NewProblem:
     """Orders wait for either list, so both are problems of the orders that go there."""
     return NewProblem(
         stage=Stage.PUSH,

@@ -29,7 +29,7 @@ from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Order, OrderLine
-from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.product import Price, Product, ProductText, Variant
 from upbridge.domain.sku import code_key, tidy
 from upbridge.domain.totals import OrderTotals
 from upbridge.domain.unread import Unread, places
@@ -154,7 +154,7 @@ def _older(sku: str, variant: Variant, taken: dict[str, str], context: MappingCo
 def _product_body(
     product: Product,
     variant: Variant,
-    text: Text | None,
+    text: ProductText | None,
     price: Price | None,
     context: MappingContext,
     *,
@@ -245,7 +245,7 @@ def _language(context: MappingContext) -> str | None:
     return context.settings.text("upp.language") or context.facts.default_language
 
 
-def _title(text: Text | None, variant: Variant, context: MappingContext) -> str | None:
+def _title(text: ProductText | None, variant: Variant, context: MappingContext) -> str | None:
     """The product's title in the chosen language; `upp.variant_titles` adds the parameter values."""
     title = text.title if text else None
     values = ", ".join(value for _, value in variant.parameters if value)

@@ -35,7 +35,7 @@ from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection, MappingContext, UniqueName
 from upbridge.systems.connecting import Vault
-from upbridge.systems.http.batching import Waiting, pieces
+from upbridge.systems.http.batching import WaitingBatches, pieces
 from upbridge.systems.links import Links
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.client import BATCH, UppClient
@@ -146,7 +146,7 @@ class _Round:
     """What still waits in one round of sending, and what each answer means for it. No I/O."""
 
     def __init__(self, batches: Sequence[_Batch]) -> None:
-        self.waiting = Waiting(batches)
+        self.waiting = WaitingBatches(batches)
         """Each batch is of one kind."""
         self.choked: list[Document] = []
         """Answered with 500 one by one."""

@@ -17,7 +17,7 @@ from upbridge.core.i18n import Texts
 from upbridge.store import deliveries
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.base import System
-from upbridge.systems.connecting import HELD, ChoiceNeeded, Option
+from upbridge.systems.connecting import HELD, ChoiceNeeded, LoginOption
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import as_typed, one
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ConnectForm:
     """What was typed for one system and why it did not work; secrets are not kept. *choices* are the options of a
     field that has to be chosen too, and *login* the sealed login that is taken with it."""
 
@@ -36,7 +36,7 @@ class Attempt:
     login: str = ""
 
 
-def option_words(option: Option, texts: Texts) -> str:
+def option_words(option: LoginOption, texts: Texts) -> str:
     """An option with what tells it apart."""
     said = []
     for name, value in option.about.items():
@@ -56,7 +56,7 @@ async def connections(here: Session) -> Response:
     return await _page(here)
 
 
-async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
+async def _page(here: PageContext, attempt: ConnectForm | None = None) -> Response:
     return await here.page(
         "connections",
         status=HTTPStatus.OK if attempt is None else HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -92,7 +92,7 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
     shown = {field.name: typed[field.name] for field in found.connect.fields if not field.secret}
     typed[HELD] = one(form, HELD)
     if not typed[HELD] and not all(typed[field.name] for field in found.connect.fields if field.needed):
-        return await _page(here, Attempt(system, here.texts.get("ui.connections.fill_in"), shown))
+        return await _page(here, ConnectForm(system, here.texts.get("ui.connections.fill_in"), shown))
     before = await _connected(here, system)
     try:
         row = await here.pages.act().connections.connect(here.shop, system, typed)
@@ -100,9 +100,9 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
         key = "choose" if choice.options else "no"
         wrong = here.texts.get(f"ui.connections.{key}_{choice.field}")
         options = [(one.id, option_words(one, here.texts)) for one in choice.options]
-        return await _page(here, Attempt(system, wrong, shown, {choice.field: options}, choice.login))
+        return await _page(here, ConnectForm(system, wrong, shown, {choice.field: options}, choice.login))
     except (RemoteError, Conflict) as error:
-        return await _page(here, Attempt(system, _words(here, system, error), shown))
+        return await _page(here, ConnectForm(system, _words(here, system, error), shown))
     again = before is not None and before.account == row.account  # then no first import begins
     return here.go("connections", f"{'test' if again else 'connected'}_{system}")
 
@@ -125,7 +125,7 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
         if not await editor.test(here.shop, row):
             return here.go("connections", f"test_later_{system}")
     except (RemoteError, Conflict) as error:
-        return await _page(here, Attempt(system, _words(here, system, error)))
+        return await _page(here, ConnectForm(system, _words(here, system, error)))
     mended = await editor.restore(here.shop, system)
     return here.go("connections", "mended" if mended else f"test_{system}")
 

@@ -29,7 +29,7 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ShownCost:
     """A row as the page shows it; *wrong*: why it is not taken."""
 
     line: int | None
@@ -120,7 +120,7 @@ async def _page(
     )
 
 
-def _in_words(row: CostRow, texts: Texts) -> Row:
+def _in_words(row: CostRow, texts: Texts) -> ShownCost:
     wrong = ""
     if row.wrong is not None:
         values = {
@@ -128,7 +128,7 @@ def _in_words(row: CostRow, texts: Texts) -> Row:
         }
         wrong = texts.get(f"ui.costs.wrong.{row.wrong.reason}", **values)
     day = "" if row.day is None else texts.full_day(row.day)
-    return Row(row.line, row.typed, day, "" if row.cost is None else texts.money(row.cost), wrong)
+    return ShownCost(row.line, row.typed, day, "" if row.cost is None else texts.money(row.cost), wrong)
 
 
 def _why(error: RemoteError | Conflict) -> str:

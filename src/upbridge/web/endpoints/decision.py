@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import digits
 from upbridge.insights.words import cause_words
-from upbridge.operations.held_changes import Held
+from upbridge.operations.held_changes import GuardedChanges
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.formatting import problem_words
 from upbridge.web.forms import one
@@ -78,7 +78,7 @@ async def no(here: Session, form: Posted) -> Response:
     return here.go("problems", "declined", await here.pages.act().held.decline(held.problem))
 
 
-async def _held(here: PageContext, typed: str) -> Held | None:
+async def _held(here: PageContext, typed: str) -> GuardedChanges | None:
     """What waits for this answer; None where it waits no more."""
     number = digits(typed)
     if number is None:

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedOrder:
     """What came of asking whom an order is about: *order*, or *why* not (a text's last part) and *until* when."""
 
     at: datetime
@@ -95,7 +95,7 @@ async def _card(here: PageContext, number: str) -> OrderCard | None:
     )
 
 
-async def _page(here: PageContext, card: OrderCard, asked: Asked | None) -> Response:
+async def _page(here: PageContext, card: OrderCard, asked: AskedOrder | None) -> Response:
     systems, outline = here.pages.systems, card.outline
     retried = [one for one in card.open if can_be_tried(systems, one.problem.key, one.problem.kind, one.stage)]
     address = (outline.admin_url or "") if outline is not None else ""
@@ -130,21 +130,21 @@ async def _permitted(here: PageContext) -> bool:
     return await here.pages.sessions.use(permit, here.visitor)
 
 
-async def _ask(here: PageContext, number: str) -> Asked:
+async def _ask(here: PageContext, number: str) -> AskedOrder:
     now = here.pages.clock()
     try:
-        return Asked(now, order=await here.pages.act().orders.look_up(here.shop, number))
+        return AskedOrder(now, order=await here.pages.act().orders.look_up(here.shop, number))
     except Throttled as error:
         later = "enough" if isinstance(error, EnoughShown) else "later"
-        return Asked(now, why="unreachable" if error.until is None else later, until=error.until)
+        return AskedOrder(now, why="unreachable" if error.until is None else later, until=error.until)
     except Conflict:
-        return Asked(now, why="stopped")
+        return AskedOrder(now, why="stopped")
     except NotFound:
-        return Asked(now, why="gone")
+        return AskedOrder(now, why="gone")
     except Unreachable:
-        return Asked(now, why="unreachable")
+        return AskedOrder(now, why="unreachable")
     except RemoteError:
-        return Asked(now, why="unreadable")
+        return AskedOrder(now, why="unreadable")
 
 
 def _person(shopper: Shopper | None) -> list[tuple[str, str]]:

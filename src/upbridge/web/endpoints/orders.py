@@ -13,7 +13,7 @@ from upbridge.core.clock import begin_of_day
 from upbridge.core.deadline import with_deadline
 from upbridge.core.parsing import digits
 from upbridge.insights.order_list import Box
-from upbridge.insights.order_search import FoundOrder, FoundOrders, Wanted, find_orders
+from upbridge.insights.order_search import FoundOrder, FoundOrders, OrderSearch, find_orders
 from upbridge.store.problem_queries import causes_of_kind
 from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
@@ -33,10 +33,10 @@ REASONS = ("too_old", "not_chosen", "cancelled", "waits", "at_rest", "rules", "r
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OrdersQuery:
     """What the form asks for, as it stands in the address."""
 
-    wanted: Wanted
+    wanted: OrderSearch
     fields: Mapping[str, str]
     """What was typed and chosen, by field, without what is empty."""
     page: int
@@ -93,7 +93,7 @@ async def again(here: Session, form: Posted) -> Response:
     return here.go("orders", "day_again", count, since=day.isoformat(), until=day.isoformat())
 
 
-async def _lines(here: PageContext, asked: Asked, portion: FoundOrders) -> AsyncIterator[bytes]:
+async def _lines(here: PageContext, asked: OrdersQuery, portion: FoundOrders) -> AsyncIterator[bytes]:
     systems, texts = await connected_systems(here), here.texts
     names = [texts.get(f"ui.orders.{name}") for name in ("number", "made", "amount", "currency")]
     titles = [here.pages.systems.title(system) for system in systems]
@@ -127,7 +127,7 @@ def _line(here: PageContext, one: FoundOrder) -> list[object]:
     return [one.number, made, *amount, *places]
 
 
-async def _portion(here: PageContext, asked: Asked, offset: int, limit: int) -> FoundOrders:
+async def _portion(here: PageContext, asked: OrdersQuery, offset: int, limit: int) -> FoundOrders:
     async with here.pages.engine.connect() as tx:
         return await find_orders(
             tx,
@@ -146,7 +146,7 @@ async def connected_systems(here: PageContext) -> list[str]:
     return [system for system in here.pages.systems.titles if system in rows and system in taking]
 
 
-async def _asked(here: PageContext) -> Asked:
+async def _asked(here: PageContext) -> OrdersQuery:
     names = ("q", "system", "box", "reason", "since", "until", "days")
     typed = {name: here.query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in names}
     found = {name: read_date(typed[name]) for name in ("since", "until")}
@@ -154,8 +154,8 @@ async def _asked(here: PageContext) -> Asked:
     typed |= {name: written_date(day) for name, day in found.items() if day is not None}
     start = here.pages.clock() - timedelta(days=days) if days else None
     system = typed["system"] if typed["system"] in await connected_systems(here) else None
-    return Asked(
-        Wanted(
+    return OrdersQuery(
+        OrderSearch(
             words=number_in(typed["q"], here.shop.key),
             system=system,
             box=Box(typed["box"]) if typed["box"] in set(Box) else None,

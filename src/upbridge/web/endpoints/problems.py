@@ -19,13 +19,13 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.insights.words import cause_words
 from upbridge.operations.many_problems import ManyProblems
 from upbridge.store import problem_queries
-from upbridge.store.problem_queries import ListedProblem, Wanted
+from upbridge.store.problem_queries import ListedProblem, ProblemSearch
 from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.formatting import problem_words
 from upbridge.web.forms import one
 from upbridge.web.order_numbers import number_in
-from upbridge.web.problem_rows import Row, Writer
+from upbridge.web.problem_rows import ProblemRow, Writer
 from upbridge.web.queries.problems import PAGE, known_of, problems_of
 
 log = structlog.get_logger(__name__)
@@ -40,11 +40,11 @@ _FIELDS = ("q", "key", "target", "kind", "newest", "state", "page")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProblemsQuery:
     """What the page is asked for, as it stands in the address. *fields*: what was typed and chosen, without what
     is empty."""
 
-    wanted: Wanted
+    wanted: ProblemSearch
     fields: Mapping[str, str]
     page: int
 
@@ -92,7 +92,7 @@ async def export(here: Session) -> Response:
     )
 
 
-async def _file(here: PageContext, wanted: Wanted, portion: list[list[object]]) -> AsyncIterator[bytes]:
+async def _file(here: PageContext, wanted: ProblemSearch, portion: list[list[object]]) -> AsyncIterator[bytes]:
     names = ("what", "cause", "why", "system", "lasts", "handled_at", "in_shop")
     yield MARK + rows([[here.texts.get(f"ui.problems.{name}") for name in names]])
     offset = 0
@@ -108,7 +108,7 @@ async def _file(here: PageContext, wanted: Wanted, portion: list[list[object]]) 
             raise
 
 
-async def _lines(here: PageContext, wanted: Wanted, offset: int) -> list[list[object]]:
+async def _lines(here: PageContext, wanted: ProblemSearch, offset: int) -> list[list[object]]:
     texts, systems = here.texts, here.pages.systems
     async with here.pages.engine.connect() as tx:
         found = await problem_queries.problems_listed(tx, here.shop.id, wanted, offset=offset, limit=_PORTION)
@@ -153,7 +153,7 @@ async def by_hand(here: Session, form: Posted) -> Response:
 
 
 async def _sure(
-    here: PageContext, form: Mapping[str, list[str]], chosen: list[int], listed: list[Row]
+    here: PageContext, form: Mapping[str, list[str]], chosen: list[int], listed: list[ProblemRow]
 ) -> Response:
     """Ask before it is done: how many, the first of them, and what comes of it."""
     every = bool(one(form, "all"))
@@ -236,11 +236,11 @@ def _back(
     return here.go("problems", said, count, **_kept(form), **more)
 
 
-def _asked(here: PageContext, query: Mapping[str, str]) -> Asked:
+def _asked(here: PageContext, query: Mapping[str, str]) -> ProblemsQuery:
     typed = {name: query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in _FIELDS}
     key, target, kind = (typed[name] for name in ("key", "target", "kind"))
     words = number_in(typed["q"], here.shop.key)
-    wanted = Wanted(
+    wanted = ProblemSearch(
         words=words,
         called=_called(words, here.texts) if words else (),
         cause=(key, target, kind) if key else None,
@@ -248,7 +248,7 @@ def _asked(here: PageContext, query: Mapping[str, str]) -> Asked:
         newest=digits(typed["newest"]),
     )
     page = max(digits(typed["page"], longest=_LONGEST_NUMBER) or 1, 1)
-    return Asked(wanted, {name: value for name, value in typed.items() if value}, page)
+    return ProblemsQuery(wanted, {name: value for name, value in typed.items() if value}, page)
 
 
 def _called(words: str, texts: Texts) -> list[str]:

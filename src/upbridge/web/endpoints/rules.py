@@ -22,7 +22,7 @@ from upbridge.web.forms import one
 from upbridge.web.queries.problems import markets_wanted, waiting_for
 from upbridge.web.rule_controls import Control, Offered, Option, control_of
 from upbridge.web.rule_forms import Typed, current_texts, read_rules, ticks
-from upbridge.web.rule_parts import Part, part_with, parts_of
+from upbridge.web.rule_parts import RulePart, part_with, parts_of
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -53,7 +53,7 @@ class _Shown:
     """A part as it is shown: what stands in it, and what is said of it. *unsaved*: whether it has what the shop
     has not."""
 
-    part: Part
+    part: RulePart
     texts: Mapping[str, str] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
     clashes: Sequence[str] = ()
@@ -95,7 +95,7 @@ async def save(session: str, here: Session, form: Posted) -> Response:
     return here.go("rules", said, len(typed.changed), part=part.name)
 
 
-def _part(here: PageContext, name: str, *keys: str) -> Part:
+def _part(here: PageContext, name: str, *keys: str) -> RulePart:
     """The part *name*, or the one with the first of *keys*, or the first part."""
     parts = parts_of(here.pages.systems)
     return next((part for part in parts if part.name == name), None) or part_with(parts, *keys)

@@ -49,7 +49,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """One entry of a timeline: *what* is the last part of its text's key."""
 
     at: datetime
@@ -77,7 +77,7 @@ class Timeline:
     """Everything that is known of one thing, oldest first."""
 
     hit: Hit
-    moments: tuple[Moment, ...] = field(default=())
+    moments: tuple[TimelineEntry, ...] = field(default=())
 
 
 async def search(
@@ -141,14 +141,14 @@ async def timeline(
     return Timeline(hit, _in_order(moments))
 
 
-def _in_order(moments: list[Moment]) -> tuple[Moment, ...]:
+def _in_order(moments: list[TimelineEntry]) -> tuple[TimelineEntry, ...]:
     """The oldest first; what happened again at once, without anything between, is there once."""
 
-    def rank(moment: Moment) -> int:
+    def rank(moment: TimelineEntry) -> int:
         what = moment.what.partition(".")[0]
         return _RANKS.index(what) if what in _RANKS else len(_RANKS)
 
-    told: list[Moment] = []
+    told: list[TimelineEntry] = []
     for one in sorted(moments, key=lambda moment: (moment.at, rank(moment))):
         if told and told[-1].same == one.same:
             told[-1] = replace(one, times=told[-1].times + 1)
@@ -157,21 +157,21 @@ def _in_order(moments: list[Moment]) -> tuple[Moment, ...]:
     return tuple(told)
 
 
-async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
+async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[TimelineEntry]:
     latest = await latest_about(tx, shop_id, PLATFORM, hit.kind, hit.key, among=_LATEST, most=_DELIVERIES)
-    return [Moment(one.received_at, "heard", detail=one.event) for one in latest]
+    return [TimelineEntry(one.received_at, "heard", detail=one.event) for one in latest]
 
 
-async def _made(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+async def _made(tx: AsyncConnection, where: dict[str, Any]) -> list[TimelineEntry]:
     if where["kind"] != "order":
         return []
     made = await ordered_at(tx, where["id"], where["parent"])
-    return [] if made is None else [Moment(made, "made")]
+    return [] if made is None else [TimelineEntry(made, "made")]
 
 
-async def _steps(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+async def _steps(tx: AsyncConnection, where: dict[str, Any]) -> list[TimelineEntry]:
     return [
-        Moment(one.at, _past(one.event, one.target), one.target, one.detail, body=opened(one.body))
+        TimelineEntry(one.at, _past(one.event, one.target), one.target, one.detail, body=opened(one.body))
         for one in await events_of(tx, where["id"], where["parent"], limit=100)
     ]
 
@@ -183,17 +183,19 @@ def _past(what: str, target: str) -> str:
     return "shipped" if what == OrderEventKind.DELIVERED and target == PLATFORM else what
 
 
-async def _to_be_read(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
+async def _to_be_read(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[TimelineEntry]:
     change = await change_queries.about(tx, shop_id, PLATFORM, Kind(hit.kind), hit.key)
-    return [] if change is None else [Moment(change.hinted_at, f"hinted.{change.origin}", until=change.due_at)]
+    return (
+        [] if change is None else [TimelineEntry(change.hinted_at, f"hinted.{change.origin}", until=change.due_at)]
+    )
 
 
 async def _to_be_sent(
     tx: AsyncConnection, shop_id: ShopId, where: dict[str, Any], open_body: Callable[[bytes], bytes]
-) -> list[Moment]:
+) -> list[TimelineEntry]:
     waiting = await document_queries.about(tx, shop_id, where["kinds"], where["parent"], most=20)
     return [
-        Moment(
+        TimelineEntry(
             one.since,
             one.state,
             one.target,
@@ -214,9 +216,9 @@ def _shown(body: bytes, open_body: Callable[[bytes], bytes]) -> str | None:
         return None
 
 
-async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[TimelineEntry]:
     return [
-        Moment(
+        TimelineEntry(
             one.updated_at,
             one.state if one.state in {LinkState.DELIVERED, LinkState.BY_HAND} else "attempted",
             one.target,
@@ -226,10 +228,10 @@ async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     ]
 
 
-async def _problems(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+async def _problems(tx: AsyncConnection, where: dict[str, Any]) -> list[TimelineEntry]:
     moments = []
     for one in await problem_queries.history_of(tx, where["id"], where["kinds"], where["parent"], limit=40):
-        moments.append(Moment(one.problem.since, "problem", one.target, problem=one.problem))
+        moments.append(TimelineEntry(one.problem.since, "problem", one.target, problem=one.problem))
         if one.dismissed_at is not None:
-            moments.append(Moment(one.dismissed_at, "handled", one.target))
+            moments.append(TimelineEntry(one.dismissed_at, "handled", one.target))
     return moments

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.insights.flow_lights import GRAVITY, Light
-from upbridge.insights.flow_states import FlowState, Seen, flow_states, see
+from upbridge.insights.flow_states import FlowFacts, FlowState, flow_states, see
 from upbridge.insights.news import News, news_of
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.systems.base import Systems
@@ -21,7 +21,7 @@ class ShopHealth:
 
     shop: Shop
     rows: Mapping[str, ConnectionRow]
-    seen: Seen
+    seen: FlowFacts
     flows: tuple[FlowState, ...]
     news: tuple[News, ...]
     """The gravest first."""

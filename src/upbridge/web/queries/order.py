@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop import Shop
-from upbridge.insights.order_list import Box, Place
+from upbridge.insights.order_list import Box, OrderPlace
 from upbridge.insights.order_search import describe
 from upbridge.store import link_queries, problem_queries
 from upbridge.store.link_queries import SeenLink
 from upbridge.store.order_events import KINDS
 from upbridge.store.orders import ordered_at
 from upbridge.store.problem_queries import KnownProblem
-from upbridge.web.queries.find import Hit, Moment, timeline
+from upbridge.web.queries.find import Hit, TimelineEntry, timeline
 
 #: The amounts of a difference, in the order in which a person adds them up.
 ARITHMETIC = ("lines", "discounts", "shipping", "payment", "sum", "expected", "difference")
@@ -29,11 +29,11 @@ class OrderCard:
     number: str
     ordered_at: datetime | None
     outline: OrderOutline | None
-    places: tuple[Place, ...]
+    places: tuple[OrderPlace, ...]
     links: dict[str, SeenLink]
     """What the systems have of it, by their names; what the shop has is its shipment."""
     open: tuple[KnownProblem, ...]
-    moments: tuple[Moment, ...]
+    moments: tuple[TimelineEntry, ...]
 
     @property
     def stopped(self) -> bool:

@@ -14,7 +14,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import Counted
 from upbridge.insights.daily_stats import StatKind, daily_stats_of
-from upbridge.insights.flow_states import Seen, looking
+from upbridge.insights.flow_states import FlowFacts, looking
 from upbridge.insights.order_boxes import Boxes, order_boxes
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.operations.reconcile import rests_until
@@ -41,7 +41,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Delay:
+class OrderDelay:
     """How long orders took on one day, in seconds from when we heard of them until the system had them.
 
     *p95*: what 95 of 100 did not exceed. Orders of the first import do not count, waiting for a person does.
@@ -104,7 +104,7 @@ class OverviewView:
     looking: frozenset[str]
     """The kinds of which the missing ones are being read just now."""
     net: Net
-    delays: Mapping[str, tuple[Delay, ...]]
+    delays: Mapping[str, tuple[OrderDelay, ...]]
     """Per system and day, for the systems that something was delivered to."""
     coverage: Coverage
     failures: WebhookFailures | None
@@ -149,7 +149,7 @@ async def _today(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Today:
         return Today(made, await delivered_since(tx, shop_id, since), since)
 
 
-def _waits(shop_id: ShopId, seen: Seen, now: datetime) -> tuple[Wait, ...]:
+def _waits(shop_id: ShopId, seen: FlowFacts, now: datetime) -> tuple[Wait, ...]:
     parts = [(Lane.pull(shop_id, one.source), one.count, one.since) for one in seen.unread]
     parts += [
         (Lane.push(shop_id, one.target), one.open, one.since) for one in seen.outbox if one.since is not None
@@ -197,15 +197,15 @@ def _failures(shop: Shop) -> WebhookFailures | None:
 
 async def _delays(
     engine: AsyncEngine, systems: Systems, shop_id: ShopId, now: datetime
-) -> Mapping[str, tuple[Delay, ...]]:
+) -> Mapping[str, tuple[OrderDelay, ...]]:
     today = now.astimezone(PRAGUE).date()
     days = [today - timedelta(days=back) for back in range(SHOWN_DAYS - 1, -1, -1)]
     found = {
-        (one.system, one.day): Delay(one.day, one.count, one.median or 0.0, one.p95 or 0.0)
+        (one.system, one.day): OrderDelay(one.day, one.count, one.median or 0.0, one.p95 or 0.0)
         for one in await daily_stats_of(engine, shop_id, StatKind.DELAYS, since=days[0], now=now)
     }
     return {
-        system: tuple(found.get((system, day), Delay(day)) for day in days)
+        system: tuple(found.get((system, day), OrderDelay(day)) for day in days)
         for system in systems.titles
         if any(target == system for target, _ in found)
     }

@@ -11,7 +11,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import PerMarket
 from upbridge.engine.unreadable import READ_AGAIN
 from upbridge.store import change_queries, document_queries, orders, problem_queries, variant_queries
-from upbridge.store.problem_queries import ListedCause, ListedProblem, Wanted
+from upbridge.store.problem_queries import ListedCause, ListedProblem, ProblemSearch
 from upbridge.store.variant_queries import NamedVariant
 from upbridge.systems.base import Systems
 
@@ -68,7 +68,7 @@ def resolutions_of(systems: Systems) -> Mapping[str, str]:
     return found
 
 
-async def problems_of(engine: AsyncEngine, shop: Shop, wanted: Wanted, *, page: int) -> ProblemsView:
+async def problems_of(engine: AsyncEngine, shop: Shop, wanted: ProblemSearch, *, page: int) -> ProblemsView:
     """The *page*th page of what is wanted: of one cause, or of what was handled; or all causes, some of each."""
     offset = (page - 1) * PAGE
     async with engine.connect() as tx:

@@ -42,7 +42,7 @@ class StepState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StartStep:
     """One step. *page* is the place where a person takes it, None where it takes place by itself; *about* is with
     whom, *missing* what it still lacks."""
 
@@ -139,7 +139,7 @@ class StartView:
         return tuple(name for name, row in self.health.rows.items() if row.state is ConnectionState.CONNECTED)
 
     @property
-    def to_do(self) -> tuple[Step, ...]:
+    def to_do(self) -> tuple[StartStep, ...]:
         """What a person does once, in this order. A login that died later is no step, it is an alarm."""
         wanted = [
             system
@@ -147,25 +147,25 @@ class StartView:
             if system.name not in self.unwanted or system.name in self.health.rows
         ]
         return (
-            Step("activated", _reached(self.health.shop.state is ShopState.ACTIVE)),
+            StartStep("activated", _reached(self.health.shop.state is ShopState.ACTIVE)),
             *(self._connection(system) for system in wanted),
             *(self._of_system(system, step) for system in wanted for step in system.steps),
         )
 
     @property
-    def by_itself(self) -> tuple[Step, ...]:
+    def by_itself(self) -> tuple[StartStep, ...]:
         """What takes place by itself."""
         shop = self.health.shop
         imported = all(one.finished for one in self.imports) and bool(self.health.rows)
-        paired = Step("paired", _reached(shop.facts is not None), about=self.company)
-        before = (*self.to_do, paired, Step("imported", _reached(imported)))
+        paired = StartStep("paired", _reached(shop.facts is not None), about=self.company)
+        before = (*self.to_do, paired, StartStep("imported", _reached(imported)))
         # Nothing runs by itself while a step before it waits, or something that it needs was taken away.
         done = all(step.state is StepState.DONE for step in before)
         running = done and not (self.paused or self.health.alarms)
-        return (*before[-2:], Step("running", _reached(running)))
+        return (*before[-2:], StartStep("running", _reached(running)))
 
     @property
-    def next_step(self) -> tuple[int, Step] | None:
+    def next_step(self) -> tuple[int, StartStep] | None:
         """The first step that a person has still to take, and its place in the list; None once all are taken."""
         open_steps = (
             (place, step)
@@ -180,16 +180,16 @@ class StartView:
         step = self.next_step
         return step[1].name if step and step[1].name in self.systems.titles and self.health.rows else None
 
-    def _connection(self, system: System) -> Step:
+    def _connection(self, system: System) -> StartStep:
         row = self.health.rows.get(system.name)
         about = system.account_name(row) if row is not None and system.account_name is not None else None
-        return Step(system.name, _reached(row is not None), f"connections#{system.name}", about)
+        return StartStep(system.name, _reached(row is not None), f"connections#{system.name}", about)
 
-    def _of_system(self, system: System, step: SetupStep) -> Step:
+    def _of_system(self, system: System, step: SetupStep) -> StartStep:
         row = self.health.rows.get(system.name)
         # That a login died later undoes no step: the alarm says it.
         setup = Setup(self.health.shop, row, works=row is not None)
-        return Step(step.name, _reached(step.done(setup)), step.page, missing=tuple(step.missing(setup)))
+        return StartStep(step.name, _reached(step.done(setup)), step.page, missing=tuple(step.missing(setup)))
 
     @property
     def settled(self) -> bool:
