@@ -534,6 +534,13 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "what has changed since is sent to Upp.ai again, also where it looks as if it had been",
         ),
+        "restored.number": Row(
+            "the database was put back, and an order that was sent since has another number by now, or another"
+            " order has its number",
+            _ANY,
+            "what is at Uphance says itself of which order it was made: nothing is made under the new number, and"
+            " the other order is not taken for it",
+        ),
         "restored.beside": Row(
             "a backup is put back beside an installation that runs on: two of them for one shop",
             _ANY,

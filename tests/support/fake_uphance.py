@@ -121,8 +121,8 @@ class FakeMemory:
         self.asked_for_keys += 1
         return self.keys
 
-    async def read_again(self, numbers: Sequence[str]) -> None:
-        self.again += numbers
+    async def recognised(self, orders: Mapping[str, str | None]) -> None:
+        self.again += orders
 
 
 @dataclass

@@ -10,14 +10,13 @@ says that the order was renumbered. Two living orders with one uuid are two orde
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import link_queries, order_identities
-from upbridge.store.order_identities import Identity
+from upbridge.store.order_identities import Identity, names_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Identities:
 async def sent_under_other_numbers(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order]) -> list[str]:
     """Numbers, which none of *orders* has, under which the targets were given one of them: to be asked for too."""
     mine = {order.order_number for order in orders}
-    uuids = {order.uuid for order in orders if order.uuid is not None and _names_one(order.uuid)}
+    uuids = {order.uuid for order in orders if order.uuid is not None and names_one(order.uuid)}
     if not uuids:
         return []
     known = await order_identities.of_uuids(tx, shop_id, uuids)
@@ -68,7 +67,7 @@ async def identify(
     gone = [Identity(number, known[number].uuid, None) for number in missing if number in known]
     await order_identities.note(tx, shop_id, [*seen, *gone], now=now)
     sought = {one.uuid for one in (*seen, *gone)} | {one.bearer for one in seen if one.bearer is not None}
-    everywhere = await order_identities.of_uuids(tx, shop_id, {uuid for uuid in sought if _names_one(uuid)})
+    everywhere = await order_identities.of_uuids(tx, shop_id, {uuid for uuid in sought if names_one(uuid)})
     return Identities(
         others=frozenset(sent),
         former={
@@ -84,12 +83,3 @@ async def identify(
             if other.bearer == one.uuid and other.number != one.number
         },
     )
-
-
-def _names_one(uuid: str) -> bool:
-    """Whether *uuid* can be the name of one order alone: what is no uuid at all, or that of nothing, proves
-    nothing."""
-    try:
-        return UUID(uuid).int != 0
-    except ValueError:
-        return False

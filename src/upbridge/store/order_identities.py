@@ -1,8 +1,9 @@
 """Which order is meant by a number: its uuid, as the shop's API gives it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import DateTime, Text, Uuid, bindparam, or_, select, update
@@ -21,6 +22,15 @@ class Identity:
     number: str
     uuid: str
     bearer: str | None
+
+
+def names_one(uuid: str) -> bool:
+    """Whether *uuid* can be the name of one order alone: what is no uuid at all, or that of nothing, proves
+    nothing."""
+    try:
+        return UUID(uuid).int != 0
+    except ValueError:
+        return False
 
 
 async def of_numbers(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> dict[str, Identity]:
@@ -47,6 +57,19 @@ async def note(tx: AsyncConnection, shop_id: ShopId, known: Sequence[Identity], 
     rows = {one.number: _Row(one.number, one.uuid, one.bearer) for one in known}
     if rows:
         await _NOTE.run(tx, shop_id=shop_id, now=now, rows=as_rows([rows[number] for number in sorted(rows)]))
+
+
+async def sent_as(tx: AsyncConnection, shop_id: ShopId, uuids: Mapping[str, str], *, now: datetime) -> list[str]:
+    """A target says which orders, by their *uuids*, it was given under these numbers; that may be forgotten.
+    Returns the numbers that these orders have by now instead."""
+    uuids = {number: uuid for number, uuid in uuids.items() if names_one(uuid)}
+    known = await of_numbers(tx, shop_id, uuids)
+    said = [
+        Identity(number, uuid, known[number].bearer if number in known else None) for number, uuid in uuids.items()
+    ]
+    await note(tx, shop_id, said, now=now)
+    found = await of_uuids(tx, shop_id, set(uuids.values()))
+    return [one.number for one in found if one.bearer in uuids.values() and uuids.get(one.number) != one.bearer]
 
 
 class _Row(msgspec.Struct, gc=False):

@@ -339,6 +339,7 @@ class TestWords:
 
         assert sold(one).internal_notes.splitlines() == [
             "Upgates order: 26000001 https://shop.admin/1",
+            "Upgates UUID: order-uuid",
             "Variable symbol: 26000001",
             "External number: X-1",
             "Paid: 2026-11-24",

@@ -25,7 +25,7 @@ from upbridge.core.errors import NotSent, Rejected, Unreachable
 from upbridge.domain.delivery import ADOPTED, Link
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import shops
+from upbridge.store import documents, order_identities, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.links import StoredLinks
 from upbridge.store.session import reading
@@ -33,7 +33,7 @@ from upbridge.systems.http.idempotent_create import Adoption
 from upbridge.systems.uphance.careful_read import Gap, ListById, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.customer_mapping import customer_key
-from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
+from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference, uuid_in
 from upbridge.systems.uphance.resource_types import ORDERS, ResourceType
 from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, string, whole
 from upbridge.systems.uphance.unread_rows import WHOLE_READS, Doubt, Sights, UnreadGap, keep_unread, unread_rows
@@ -84,8 +84,8 @@ class Memory(Protocol):
     async def shop_keys(self) -> Sequence[str]:
         """The keys of all shops."""
 
-    async def read_again(self, numbers: Sequence[str]) -> None:
-        """Have these orders of the shop read again."""
+    async def recognised(self, orders: Mapping[str, str | None]) -> None:
+        """Have the shop's orders with these numbers read again, and remember their uuids where they are known."""
 
     async def unread(self, resource: ResourceType) -> Sequence[UnreadGap]:
         """What cannot be read of a list."""
@@ -107,18 +107,17 @@ class StoredMemory:
         async with reading(self.engine) as tx:
             return await shops.all_keys(tx)
 
-    async def read_again(self, numbers: Sequence[str]) -> None:
-        """Have these orders of the shop read again."""
+    async def recognised(self, orders: Mapping[str, str | None]) -> None:
+        """Have the shop's orders with these numbers read again, and remember their uuids where they are known.
+
+        One that has another number by now waits under that perhaps: it is not sent, but looked at again."""
+        uuids = {number: uuid for number, uuid in orders.items() if uuid is not None}
+        now = self.clock()
         async with self.engine.begin() as tx:
-            await mark_changed(
-                tx,
-                self.shop_id,
-                PLATFORM,
-                Kind.ORDER,
-                numbers,
-                origin=Origin.SAFETY_NET,
-                now=self.clock(),
-            )
+            moved = await order_identities.sent_as(tx, self.shop_id, uuids, now=now) if uuids else []
+            await documents.withdraw(tx, self.shop_id, "uphance", [(ORDERS.kind, number) for number in moved])
+            numbers = {*orders, *moved}
+            await mark_changed(tx, self.shop_id, PLATFORM, Kind.ORDER, numbers, origin=Origin.SAFETY_NET, now=now)
 
     async def unread(self, resource: ResourceType) -> Sequence[UnreadGap]:
         """What cannot be read of a list."""
@@ -172,7 +171,7 @@ class Forgotten:
             if news:
                 log.warning("uphance_recognised", shop=self.shop_key, kind=resource.kind, number=len(news))
             if news and resource is ORDERS:
-                await self.memory.read_again(news)
+                await self.memory.recognised({number: _uuid_of(ours[self._reference(number)]) for number in news})
 
         return Adoption(mark, above, adopt)
 
@@ -234,7 +233,7 @@ class Forgotten:
 
     async def _ours(self, resource: ResourceType, rows: Mapping[int, Json]) -> dict[str, Json]:
         """By reference; of several with the same one the oldest counts."""
-        prefix = order_reference(self.shop_key, "")
+        prefix = self._reference("")
         found: dict[str, Json] = {}
         for one in sorted(rows):
             reference = string(rows[one].get(resource.reference)) or ""
@@ -248,8 +247,16 @@ class Forgotten:
 
     def _link(self, resource: ResourceType, reference: str, row: Json) -> Link:
         if resource is ORDERS:
-            return adopted_order(reference.removeprefix(order_reference(self.shop_key, "")), row)
+            return adopted_order(reference.removeprefix(self._reference("")), row)
         return Link(resource.kind, customer_key(reference), remote_id=str(whole(row.get("id"))), hash=ADOPTED)
+
+    def _reference(self, order_number: str) -> str:
+        return order_reference(self.shop_key, order_number)
+
+
+def _uuid_of(row: Json) -> str | None:
+    """Which order of the shop a sales order was made of, as it says itself."""
+    return uuid_in(string(row.get("internal_notes")))
 
 
 def adopted_order(order_number: str, row: Json) -> Link:

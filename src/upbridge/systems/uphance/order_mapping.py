@@ -33,6 +33,9 @@ _NEEDED = frozenset(
     {"language", "shopper", "shipping", "line.type", "line.title", "line.configuration", "line.vat"}
 )
 
+#: The line of the internal notes by which a sales order is known even if its order has another number by now.
+_UUID = "Upgates UUID"
+
 
 @dataclass(frozen=True, slots=True)
 class SalesLine:
@@ -250,6 +253,7 @@ def _internal_notes(order: Order, services: Sequence[OrderLine]) -> str:
     """What staff may want to look up; one fact a line. The rounding has no home of its own in Uphance."""
     facts = (
         ("Upgates order", " ".join(text for text in (order.order_number, order.admin_url) if text)),
+        (_UUID, order.uuid),
         ("Variable symbol", order.variable_symbol),
         ("External number", order.external_order_number),
         ("Paid", order.paid_on),
@@ -261,6 +265,12 @@ def _internal_notes(order: Order, services: Sequence[OrderLine]) -> str:
         ("Note", (order.internal_note or "").strip()),
     )
     return "\n".join(f"{name}: {value}" for name, value in facts if value)
+
+
+def uuid_in(internal_notes: str | None) -> str | None:
+    """Which order of the shop these notes say that a sales order was made of; None if they do not."""
+    lines = (line.partition(": ") for line in (internal_notes or "").splitlines())
+    return next((value.strip() for name, _, value in lines if name == _UUID and value.strip()), None)
 
 
 def _row(rows: Mapping[str, str], charge: Charge | None) -> str | None:

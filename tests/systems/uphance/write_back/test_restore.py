@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -152,6 +153,60 @@ async def test_an_order_that_the_shop_deleted_after_the_backup_is_for_staff(
 
         found = await after.service.problems.open(after.shop_id)
         assert [one.entity for one in found if one.key == "order.cancel_in_uphance"] == [number]
+
+
+@pytest.mark.situation("restored.number")
+@pytest.mark.parametrize("first", ["new", "former"])
+async def test_an_order_that_was_sent_and_got_another_number_after_the_backup_is_not_sent_again(
+    connected: ConnectedShop, postgres: str, backup_of: Callable[[], Path], first: str
+) -> None:
+    code = (await connected.tracked())[0]
+    await connected.service.scheduler.run_once()
+    backup = backup_of()
+    connected.watch.move(hours=1)
+    number = await connected.order(code)
+    connected.edits.renumber_order(connected.origin, connected.origin.orders[number], "R-1")
+    connected.watch.move(hours=1)
+
+    async with put_back(connected, postgres, backup) as after:
+        if first == "former":
+            await after.poll()  # it recognises what is there before the shop's orders are read
+        await start(after)
+        connected.watch.move(hours=25)
+        await start(after)
+
+        assert [one["purchase_order_ref"] for one in connected.organisation.orders.values()] == [
+            f"UPG-demo-{number}"
+        ]
+        found = {one.key: one for one in await after.service.problems.open(after.shop_id)}
+        assert found.keys() == {"order.renumbered"}
+        assert found["order.renumbered"].params == {"number": "R-1", "former": number}
+        connected.ship(connected.ticket(number))
+        await after.poll()
+    assert connected.origin.orders["R-1"]["tracking_code"] == "CZ1"
+
+
+@pytest.mark.situation("restored.number")
+async def test_another_order_that_got_the_number_of_a_sent_one_after_the_backup_is_not_taken_for_it(
+    connected: ConnectedShop, postgres: str, backup_of: Callable[[], Path]
+) -> None:
+    """Both have the same goods, so these do not tell them apart."""
+    code = (await connected.tracked())[0]
+    await connected.service.scheduler.run_once()
+    backup = backup_of()
+    connected.watch.move(hours=1)
+    number = await connected.order(code)
+    connected.origin.orders[number]["uuid"] = str(uuid4())  # deleted for good, and placed again
+    connected.watch.move(hours=1)
+
+    async with put_back(connected, postgres, backup) as after:
+        await start(after)
+        connected.watch.move(hours=25)
+        await start(after)
+
+        found = {one.key for one in await after.service.problems.open(after.shop_id)}
+        assert "order.number_reused" in found
+        assert len(connected.organisation.orders) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))
