@@ -145,7 +145,13 @@ class WorkerContainer:
             *(self.engine, self.clock, self.wake, self.shop_apis, self.connected, self.names, planning),
             self.read_ahead,
         )
-        maintenance = ShopMaintenance(
+        platform = readers_of_platform(EntityReaders(*reading), ListPages(*reading), self.maintenance)
+        return Readers(self.connected, self.wake, platform)
+
+    @cached_property
+    def maintenance(self) -> ShopMaintenance:
+        """What is asked of a shop itself."""
+        return ShopMaintenance(
             self.engine,
             self.clock,
             self.shops,
@@ -155,8 +161,6 @@ class WorkerContainer:
             self.ledger,
             self.webhook_url,
         )
-        platform = readers_of_platform(EntityReaders(*reading), ListPages(*reading), maintenance)
-        return Readers(self.connected, self.wake, platform)
 
     @cached_property
     def read_ahead(self) -> ReadAhead:
@@ -175,6 +179,7 @@ class WorkerContainer:
             self.connected,
             self.readers,
             self.read_ahead,
+            self.maintenance,
             self.logins,
             self.settings.coalesce_seconds,
         )

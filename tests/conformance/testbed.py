@@ -96,6 +96,8 @@ class Testbed:
     """The shop's account at Abacus."""
     day: StaffWork = field(default_factory=StaffWork)
     """What staff have done in Uphance."""
+    put_back: bool = False
+    """Whether the database was put back to an earlier state."""
 
     @property
     def organisation(self) -> Organisation:

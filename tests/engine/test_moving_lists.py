@@ -311,6 +311,87 @@ async def test_a_page_that_cannot_be_read_holds_back_no_new_order(machine: Engin
     assert machine.target.times()["NEW"] == 1
 
 
+def stumbling(machine: Engine, path: str, *keys: str) -> Answer:
+    """What shows one of these things, by its key or in a page, cannot be read."""
+    asked = {"/orders": ("order_number", "order_numbers"), "/products": ("product_id", "product_ids")}[path]
+    pages = [poisonous(machine, path, asked[0], key) for key in keys]
+
+    def judge(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith(path):
+            return None
+        named = request.url.params.get(asked[1], "").split(";")
+        if asked[1] in request.url.params:
+            return httpx.Response(500) if set(keys) & set(named) else None
+        machine.upgates.judges.remove(judge)
+        try:
+            answers = []
+            for page in pages:
+                machine.upgates.judges.append(page)
+                answers.append(page(request))
+                machine.upgates.judges.remove(page)
+            return next((one for one in answers if one is not None), None)
+        finally:
+            machine.upgates.judges.append(judge)
+
+    return judge
+
+
+@pytest.mark.situation("list.new_order", "list.entity")
+@pytest.mark.parametrize("quiet", [0, 1, 60], ids=lambda minutes: f"after {minutes} minutes")
+@pytest.mark.parametrize("path", ["/orders", "/products"])
+async def test_an_announced_thing_that_cannot_be_read_holds_back_nothing(
+    machine: Engine, path: str, quiet: int
+) -> None:
+    kind, bad = (Kind.ORDER, "BAD") if path == "/orders" else (Kind.PRODUCT, "137")
+    machine.upgates.order("BAD", creation_time=ago(machine, days=1))
+    machine.upgates.sell(137)
+    machine.upgates.judges.append(stumbling(machine, path, bad))
+    await machine.hint(kind, bad)
+    for _ in range(1 + quiet * 4):
+        await machine.pull()
+        machine.watch.move(seconds=15)
+
+    machine.upgates.order("NEW")
+    await machine.hint(Kind.ORDER, "NEW")
+    machine.upgates.order("LOST", last_update_time=ago(machine))  # its webhook does not come
+    machine.upgates.sell(7, last_update_time=ago(machine))
+    async with machine.db.begin() as tx:
+        for one in ("product", "order"):
+            await start_run(
+                tx, machine.shop_id, one, RunPurpose.SAFETY_NET, since=machine.watch() - DAY, now=machine.watch()
+            )
+    for _ in range(20):
+        await machine.pull()
+        await machine.push()
+        machine.watch.move(seconds=1)
+
+    assert {"NEW", "LOST", "p-7"} <= machine.target.times().keys()
+
+
+async def test_two_of_which_one_cannot_be_read_are_asked_for_apart_within_a_minute(machine: Engine) -> None:
+    machine.upgates.order("GOOD", "BAD")
+    machine.upgates.judges.append(stumbling(machine, "/orders", "BAD"))
+    await machine.hint(Kind.ORDER, "GOOD", "BAD")
+
+    for _ in range(30):
+        await machine.pull()
+        await machine.push()
+        machine.watch.move(seconds=1)
+
+    assert machine.target.times() == {"GOOD": 1}
+
+
+async def test_a_shop_that_is_down_is_not_asked_more_because_one_thing_waits(machine: Engine) -> None:
+    machine.upgates.order("A")
+    machine.upgates.judges.append(lambda _: httpx.Response(500))
+    await machine.hint(Kind.ORDER, "A")
+    for _ in range(240):
+        await machine.pull()
+        machine.watch.move(seconds=15)
+
+    assert len(machine.upgates.requests) <= 24  # two in a quarter of an hour
+
+
 @pytest.mark.situation("list.new_order")
 async def test_an_order_that_fails_once_does_not_pay_for_the_failures_of_an_import(machine: Engine) -> None:
     machine.upgates.judges.append(broken_page("1", httpx.Response(500)))

@@ -375,7 +375,10 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "the others are read; one problem names it, and its stock stays as it was read last",
         ),
         "list.new_order": Row(
-            "a new order, while a page or the facts of the shop cannot be read", _ANY, "it is not kept waiting"
+            "a new order or a safety net, while a page, the facts of the shop or something else that was announced"
+            " cannot be read",
+            _ANY,
+            "it is not kept waiting: where the shop answers otherwise, what fails by itself waits by itself",
         ),
         "list.stuck": Row(
             "a safety net does not come to its end",

@@ -30,6 +30,7 @@ from upbridge.engine.flows import ENTITY, NEEDED, PAGES, SERVICES, wanted
 from upbridge.engine.read_ahead import ReadAhead, Slice
 from upbridge.engine.readers import Readers
 from upbridge.engine.runs import forget_pages
+from upbridge.engine.shop_maintenance import ShopMaintenance
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.store import change_queries, changes
@@ -71,6 +72,7 @@ class Puller:
     connected: ConnectedSystems
     readers: Readers
     read_ahead: ReadAhead
+    maintenance: ShopMaintenance
     logins: Logins
     coalesce_seconds: float
     batch: int = BATCH
@@ -182,9 +184,9 @@ class Puller:
                     now=self.clock(),
                 )
             return True
+        chunks = _chunks(self.readers, useful)
         results = await asyncio.gather(
-            *(self._read(lane, shop, chunk, targets) for chunk in _chunks(self.readers, useful)),
-            return_exceptions=True,
+            *(self._read(lane, shop, chunk, targets) for chunk in chunks), return_exceptions=True
         )
         failures = [result for result in results if isinstance(result, BaseException)]
         if not failures:
@@ -198,15 +200,36 @@ class Puller:
         if len(failures) < len(results) and isinstance(failures[0], Unreachable):
             # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
             return True
-        if (
-            shop.facts is not None
-            and isinstance(failures[0], Unreachable)
-            and useful[0].purpose is Purpose.LIFECYCLE
-        ):
+        return await self._passes(lane, shop, chunks, failures[0], failed=failed)
+
+    async def _passes(
+        self, lane: Lane, shop: Shop, chunks: Sequence[Sequence[Change]], error: BaseException, *, failed: bool
+    ) -> bool:
+        """Whether the lane can go on although none of *chunks* could be read, the gravest because of *error*."""
+        purpose = chunks[0][0].purpose
+        fault: BaseException | None = error
+        if isinstance(error, Unreachable) and shop.facts is not None and purpose is Purpose.LIFECYCLE:
             # Nothing is more urgent, so a block would stop all the rest; what failed waits by itself.
             return True
-        await self._stop(lane, shop, failures[0], priority=int(useful[0].purpose))
+        if isinstance(error, Unreachable) and lane.system == PLATFORM and all(map(_is_alone, chunks)):
+            told = all(chunk[0].attempts >= MAX_ATTEMPTS for chunk in chunks)
+            fault = None if told and not failed else await self._fault_of_shop(shop, purpose, error)
+        if fault is None:
+            async with self.engine.begin() as tx:
+                await lane_rows.unblock(tx, lane, purpose=int(purpose))
+            return True
+        await self._stop(lane, shop, fault, priority=int(purpose))
         return False
+
+    async def _fault_of_shop(self, shop: Shop, purpose: Purpose, error: Unreachable) -> BaseException | None:
+        """Why the shop cannot be read; None if it answers, and it is what was asked for that it stumbles on."""
+        try:
+            await self.maintenance.ask(shop, purpose)
+        except Unreachable:
+            return error
+        except (LoginRefused, Throttled) as graver:
+            return graver
+        return None
 
     async def _read(
         self, lane: Lane, shop: Shop, chunk: list[Change], targets: Mapping[str, ConnectionRow]
@@ -307,6 +330,13 @@ async def _forget(tx: AsyncConnection, given_up: Sequence[Change], *, now: datet
     await forget_pages(tx, pages, now=now)
 
 
+def _is_alone(chunk: Sequence[Change]) -> bool:
+    """Whether *chunk* is one thing that has failed a few times. A page is none: its walk goes round it."""
+    return (
+        len(chunk) == 1 and chunk[0].attempts >= _FAILURES_BEFORE_HALVING and chunk[0].kind not in PAGES.values()
+    )
+
+
 def _chunks(readers: Readers, batch: Sequence[Change]) -> list[list[Change]]:
     """One list per call: as many as one call can ask for, of one kind, at most three calls. What is not due yet
     fills them, and makes none of its own.
@@ -317,7 +347,7 @@ def _chunks(readers: Readers, batch: Sequence[Change]) -> list[list[Change]]:
     result: list[list[Change]] = []
     for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
         same = [change for change in batch if change.kind is kind and change.attempts == attempts]
-        size = max(1, readers.of(kind).batch >> max(0, attempts - _FAILURES_BEFORE_HALVING))
+        size = max(1, min(readers.of(kind).batch, len(same)) >> max(0, attempts - _FAILURES_BEFORE_HALVING))
         same.sort(key=lambda change: not change.due)
         result += [same[start : start + size] for start in range(0, sum(change.due for change in same), size)]
     return result[:3]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, LoginUnreadable, RightRefused, Unreachable
 from upbridge.domain.platform import PLATFORM
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import BY_A_PERSON, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.access import reason_of
@@ -125,6 +126,11 @@ class ShopMaintenance:
         ]
         await close_resolved(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=["webhooks"], still=alarms)
         await raise_problems(tx, shop.id, alarms, now=self.clock())
+
+    async def ask(self, shop: Shop, purpose: Purpose) -> None:
+        """Whether the shop answers at all. Raises what the call raises."""
+        client = await self.shop_apis.of(shop)
+        await client.status(purpose=purpose)
 
     async def probe(self, shop: Shop, chunk: list[Change]) -> None:
         """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29).
