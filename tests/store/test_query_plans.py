@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Column, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.visitors import iterate
 
 from tests.support.engine import Engine
@@ -16,6 +17,7 @@ from tests.support.statements import each_question
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import code_key
 from upbridge.engine import lanes
 from upbridge.insights.flow_states import FlowFacts, see
 from upbridge.insights.order_list import Box
@@ -204,26 +206,49 @@ def test_a_search_of_titles_needs_nothing_that_an_index_of_the_shop_does_not_hav
     assert read <= {*index.columns.keys(), *index.dialect_options["postgresql"]["include"]}
 
 
-async def test_a_catalogue_that_was_not_counted_yet_is_matched_without_reading_it_for_each_variant(
-    machine: Engine,
-) -> None:
+@pytest.fixture
+async def uncounted(machine: Engine) -> Engine:
     """Right after an import Postgres knows of another shop's variants alone, and expects none of this one."""
     other = await machine.make_shop()
     fill = (
-        "INSERT INTO variants (shop_id, product_id, key, code, stock_own, active, listed)"
-        " SELECT :owner, n, n::text, 'C' || n, true, true, true FROM generate_series(1, :many) AS n"
+        "INSERT INTO variants (shop_id, product_id, key, code, ean, stock_own, active, listed)"
+        " SELECT :owner, n, n::text, 'C' || n, n::text, true, true, true FROM generate_series(1, :many) AS n"
     )
     await machine.run(fill, owner=other, many=MANY)
     await machine.run("ANALYZE variants")
     await machine.run(fill, owner=machine.shop_id, many=MANY)
+    return machine
 
-    async with machine.db.begin() as tx:
-        await sku_matching.rematch_all(tx, machine.shop_id)
-        read = await tx.scalar(
-            text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'variants'")
-        )
+
+async def matching_reads(tx: AsyncConnection) -> int:
+    """The rows of `variants` that this transaction has looked at."""
+    found = await tx.scalar(
+        text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'variants'")
+    )
+    return int(found or 0)
+
+
+async def test_a_catalogue_that_was_not_counted_yet_is_matched_without_reading_it_for_each_variant(
+    uncounted: Engine,
+) -> None:
+    async with uncounted.db.begin() as tx:
+        await sku_matching.rematch_all(tx, uncounted.shop_id)
+        read = await matching_reads(tx)
 
     assert MANY <= read <= 10 * MANY
+
+
+async def test_a_page_of_a_catalogue_that_was_not_counted_yet_reads_it_once_at_most(
+    uncounted: Engine,
+) -> None:
+    page = range(1, 301)
+    names = sku_matching.Keys.of([(code_key(f"C{number}"), code_key(str(number))) for number in page])
+
+    async with uncounted.db.begin() as tx:
+        await sku_matching.rematch(tx, uncounted.shop_id, list(page), names)
+        read = await matching_reads(tx)
+
+    assert len(page) <= read <= 3 * MANY
 
 
 def test_an_index_of_names_is_no_way_to_orders_that_have_none() -> None:

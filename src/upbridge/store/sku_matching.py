@@ -15,9 +15,9 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     BigInteger,
-    BindParameter,
     ColumnElement,
     Exists,
+    ScalarSelect,
     Select,
     Text,
     Update,
@@ -186,7 +186,9 @@ _LOOK_UP = Composed(
 
 # --- the statements -----------------------------------------------------------------------------------------
 
-_SHOP: BindParameter[ShopId] = bindparam("shop", type_=Uuid)
+#: As a question of its own: of a shop that was not counted yet Postgres expects no row, and would read all of it
+#: through any index that begins with the shop, for each variant of a page. So it expects as many as others have.
+_SHOP: ScalarSelect[ShopId] = select(bindparam("shop", type_=Uuid)).scalar_subquery()
 _OWN = variants.c.shop_id == _SHOP
 _THEIRS = skus.c.shop_id == _SHOP
 _PRODUCTS = bindparam("products", type_=ARRAY(BigInteger))
@@ -229,12 +231,6 @@ def _matches(asked: CTE, *, complete: bool) -> Select[tuple[str, str, int]]:
     claims = union_all(by_code, by_ean).cte("claims")
     rivals = claims if complete else _rivals(claims)
     rivalry = select(rivals.c.sku_id, func.count().label("number")).group_by(rivals.c.sku_id).cte("rivalry")
-    bearers = (
-        select(variants.c.code_key, func.count().label("number"))
-        .where(_OWN, variants.c.code_key.in_(select(asked.c.code_key)))
-        .group_by(variants.c.code_key)
-        .cte("bearers")
-    )
     found = (
         select(
             claims.c.key,
@@ -249,19 +245,35 @@ def _matches(asked: CTE, *, complete: bool) -> Select[tuple[str, str, int]]:
     )
     chosen = _chosen().cte("chosen")
     taken = chosen.alias("taken")
+    bearers = _all_bearers() if complete else None
+    borne = _bearers(asked.c.code_key) if bearers is None else bearers.c.number
     match = case(
         (chosen.c.sku_id.is_not(None), Match.CODE.value),
         (taken.c.sku_id.is_not(None), Match.DOUBLED.value),
-        (or_(bearers.c.number > 1, found.c.skus > 1, found.c.rivals > 1), Match.DOUBLED.value),
+        (or_(borne > 1, found.c.skus > 1, found.c.rivals > 1), Match.DOUBLED.value),
         else_=func.coalesce(found.c.how, Match.UNMATCHED.value),
     )
-    return (
+    matched = (
         select(asked.c.key, match.label("match"), func.coalesce(chosen.c.sku_id, found.c.sku_id).label("sku_id"))
         .outerjoin(found, found.c.key == asked.c.key)
-        .outerjoin(bearers, bearers.c.code_key == asked.c.code_key)
         .outerjoin(chosen, chosen.c.key == asked.c.key)
         .outerjoin(taken, and_(taken.c.sku_id == found.c.sku_id, taken.c.key != asked.c.key))
     )
+    return matched if bearers is None else matched.outerjoin(bearers, bearers.c.code_key == asked.c.code_key)
+
+
+def _all_bearers() -> CTE:
+    """How many variants have each code of the shop."""
+    number = func.count().label("number")
+    return select(variants.c.code_key, number).where(_OWN).group_by(variants.c.code_key).cte("bearers")
+
+
+def _bearers(code: ColumnElement[str]) -> ScalarSelect[int]:
+    """How many variants have this code, each looked up by itself: for a page that may not join in another way,
+    each of its codes was compared with each. For a whole shop it would read all variants for each of them, as long
+    as Postgres has not counted the table."""
+    bearer = variants.alias("bearer")
+    return select(func.count()).where(bearer.c.shop_id == _SHOP, bearer.c.code_key == code).scalar_subquery()
 
 
 def _chosen() -> Select[tuple[str, int]]:
