@@ -28,7 +28,7 @@ async def first_import(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]:
 
 
 async def thousand_changes(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]:
-    """A bulk edit: a thousand products and orders at once, each of them announced three times."""
+    """A bulk edit after a quiet time: a thousand products and orders at once, each announced three times."""
     products, orders = testbed.products[:700], testbed.orders[:300]
     least = _pages(len(products)) + _pages(len(orders))
     things = len(products) + len(orders)
@@ -38,6 +38,7 @@ async def thousand_changes(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]
     ]
     made = []
     for _ in range(ROUNDS):
+        await testbed.nothing_gathers()
         before = await testbed.calls()
         caller = Caller(testbed.processes.web_port)
         for path, body in bodies * 3:

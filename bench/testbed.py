@@ -115,6 +115,13 @@ class Testbed:
             still = 0 if left else still + 1
             await asyncio.sleep(0.3)
 
+    async def nothing_gathers(self) -> None:
+        """Until nothing waits, and what is announced next is the first after a quiet time."""
+        await self.quiet()
+        while await self.value("SELECT count(*) FROM gatherings WHERE shop_id = :shop AND until > now()"):
+            self.processes.check()
+            await asyncio.sleep(0.1)
+
     async def connect(self) -> None:
         """Start a worker, connect the shop to Upp.ai, and wait for the first import."""
         self.processes.start("worker", "worker", "--port", str(self.processes.web_port))

@@ -138,6 +138,28 @@ async def test_a_burst_is_gathered_from_its_first_delivery_on(make_engine: MakeE
 
 
 @pytest.mark.rule("R53")
+async def test_a_delivery_that_is_stored_while_the_gathering_begins_does_not_end_it(
+    make_engine: MakeEngine,
+) -> None:
+    machine = await make_engine()
+    keys = [str(number) for number in range(1, 12)]
+    machine.upgates.sell(*range(1, 12))
+    begun = machine.watch()
+    await machine.hint(Kind.PRODUCT, *keys, now=begun)
+    await machine.pull()
+    machine.watch.move(seconds=1)
+    await machine.hint(Kind.PRODUCT, *keys, now=machine.watch(), due_at=machine.watch())  # web saw no gathering
+
+    await machine.pull()
+
+    assert machine.upgates.asked("/products") == []
+    machine.watch.now = begun + timedelta(seconds=10)
+    await machine.pull()
+    assert len(machine.upgates.asked("/products")) == 1
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R53")
 async def test_what_a_person_asks_for_is_not_gathered(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.upgates.order("A-1", "A-2")

@@ -31,6 +31,8 @@ from upbridge.store.problems import NewProblem, Stage
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
+_MOMENT = timedelta(milliseconds=1)
+
 
 @dataclass
 class Engine:
@@ -72,9 +74,10 @@ class Engine:
     # --- the steps ------------------------------------------------------------------------------------------
 
     async def hint(self, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK, **more: Any) -> None:
-        """Say that something may have changed. A burst has been gathered before the worker looks."""
+        """Say that something may have changed, a moment before the worker looks; a burst so long before that it
+        has been gathered."""
         source = more.pop("source", "upgates")
-        gathered = timedelta(seconds=self.service.settings.coalesce_seconds) if len(keys) > A_FEW else timedelta(0)
+        gathered = timedelta(seconds=self.service.settings.coalesce_seconds) if len(keys) > A_FEW else _MOMENT
         values = {"now": self.watch() - gathered, **more}
         async with self.db.begin() as tx:
             await changes.mark_changed(tx, self.shop_id, source, kind, keys, origin=origin, **values)

@@ -128,7 +128,7 @@ class Puller:
 
         Calls for hints are spread where they run ahead of what the hour and the day hold. Else the first
         announcement after a quiet time is read at once while calls are free, unless it announces a burst by
-        itself.
+        itself. What web stored while the gathering began waits for its end like the others.
         """
         now, purpose = self.clock(), batch[0].purpose
         announced = [change.hinted_at for change in batch if change.announced]
@@ -139,10 +139,13 @@ class Puller:
             if until > now:
                 await _gather(self.engine, lane, shop, GATHERED, until)
                 return True
-        if not announced:
+        if not announced or batch[0].kind in _NAMING:  # what makes no call shares none
             return False
         together = timedelta(seconds=self.coalesce_seconds)
         before = await gathered_until(guard, shop.id, lane.system, purpose)
+        if before is not None and now < before <= min(announced) + together:
+            await _gather(self.engine, lane, shop, [purpose], before)  # web has not seen that they are gathered
+            return True
         first = before is None or before < min(announced)
         alone = len(announced) <= A_FEW and (state is None or is_free(state, now))
         until = min(announced) + together
