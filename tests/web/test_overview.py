@@ -4,6 +4,7 @@ import asyncio
 import html
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from tests.support.rows import (
     budget_row,
     change_row,
     connection_row,
+    cursor_row,
     document_row,
     insert_rows,
     lane_row,
@@ -461,3 +463,33 @@ class TestReadingSide:
         assert texts.get("ui.complete.orders", days=30, shop_says=443, known=435) in page
         assert texts.get("ui.complete.still_missing", count=8) in page
         assert (await self.of(pages, shop_id))["order.upp"] == (Light.ATTENTION, "incomplete")
+
+    async def test_that_it_adds_up_is_said_only_where_the_shop_has_counted_and_can_be_read(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        fits = {EN.get("ui.complete.fits"), EN.get("ui.boxes.fits")}
+        cases: dict[str, tuple[Mapping[str, Any], Callable[[ShopId], Row] | None]] = {
+            "counted": ({}, None),
+            "never counted": ({}, None),
+            "stopped": ({"state": ShopState.SUSPENDED}, None),
+            "silent": (
+                {},
+                lambda shop: lane_row(shop, "pull", "upgates", until=NOON + timedelta(minutes=1)),
+            ),
+            "not allowed": ({"facts": {"rights": {"orders": "deny"}}}, None),
+            "not answered": ({}, lambda shop: cursor_row(shop, "uncounted.order", NOON.isoformat())),
+            "an order was announced": ({}, lambda shop: change_row(shop, "order", "A")),
+        }
+        shown = {}
+        for what, (how, row) in cases.items():
+            shop_id = await make_shop(**how)
+            if what != "never counted":
+                async with engine.begin() as tx:
+                    await keep_count(tx, shop_id, "order", Counted(0, 0, NOON))
+            rows = [] if row is None else [row(shop_id)]
+            await insert_rows(engine, connection_row(shop_id, "upp", account=what), *rows)
+            page = html.unescape((await browser.get(await enter(shop_id))).text)
+            shown[what] = {one for one in re.findall(r'class="light good">([^<]*)<', page) if one in fits}
+
+        assert {what for what, found in shown.items() if found} == {"counted", "an order was announced"}
+        assert shown["counted"] == fits

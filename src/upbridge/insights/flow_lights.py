@@ -114,6 +114,12 @@ def judge(sight: Sight) -> Judgement:
     return min(found, key=lambda one: GRAVITY.index(one.light), default=None) or _quiet(sight)
 
 
+def in_doubt(sight: Sight) -> bool:
+    """Whether what is known of its source may be old or not all there is, beyond what is just being read."""
+    cut_off = not sight.active or sight.unattended_since is not None or not sight.permitted
+    return cut_off or any(one.light is not Light.BUSY for one in _reading(sight))
+
+
 def _stops(sight: Sight) -> Iterator[Judgement]:
     """What lets nothing pass."""
     if not sight.active:

@@ -19,7 +19,7 @@ from upbridge.engine.completeness import Counted, counted_of, uncounted_of
 from upbridge.engine.completeness import names as count_names
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES
 from upbridge.engine.shop_maintenance import INACTIVE_WEBHOOKS
-from upbridge.insights.flow_lights import Importing, Light, Login, Rest, Sight, judge
+from upbridge.insights.flow_lights import Importing, Light, Login, Rest, Sight, in_doubt, judge
 from upbridge.store import (
     change_queries,
     cursors,
@@ -77,6 +77,8 @@ class FlowState:
     """What waits to be read or sent, and does not wait for a person."""
     oldest: datetime | None = None
     setting: str | None = None
+    doubted: bool = False
+    """Whether what is known of its source may be out of date, or not all there is."""
 
     @property
     def name(self) -> str:
@@ -278,6 +280,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
         waiting=sight.unread + sight.waiting,
         oldest=min((one for one in (unread_since, waiting_since) if one is not None), default=None),
         setting=flow.setting,
+        doubted=in_doubt(sight),
     )
 
 

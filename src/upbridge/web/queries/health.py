@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.insights.flow_lights import GRAVITY, Light
 from upbridge.insights.flow_states import FlowFacts, FlowState, flow_states, see
@@ -54,6 +55,13 @@ class ShopHealth:
     def busy(self) -> bool:
         """Whether something is on its way: not everything that is known has arrived yet."""
         return any(flow.light is Light.BUSY for flow in self.flows)
+
+    @property
+    def sure(self) -> frozenset[str]:
+        """The kinds of which the shop itself has said how many it has, and of which nothing puts that in doubt."""
+        doubted = {flow.kind for flow in self.flows if flow.doubted and flow.source == PLATFORM}
+        agreed = {kind for kind, counted in self.seen.counted.items() if not counted.astray}
+        return frozenset(agreed - doubted)
 
     @property
     def at_a_standstill(self) -> bool:
