@@ -64,7 +64,7 @@ def test_runs(program: Program, database: Database) -> None:
     reconciled = program("shops", "reconcile", "garde", "--json").json
 
     compare("shops show SHOP --json", without_settings(started))
-    found = {"found": reconciled.pop("found")}
+    found = {name: reconciled.pop(name) for name in ("found", "complete")}
     compare("shops reconcile SHOP --json", found)
     compare("shops show SHOP --json", without_settings(reconciled))
 

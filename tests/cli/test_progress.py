@@ -1,11 +1,13 @@
 """`--wait`: it ends when nothing waits, and says so where nothing will ever happen."""
 
+import httpx
 import pytest
 
 from tests.support.engine import Engine
 from upbridge.cli.progress import wait_for, waiting
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import ShopState
+from upbridge.engine.puller import MAX_ATTEMPTS
 from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.store.changes import Kind
 from upbridge.store.runs import RunPurpose
@@ -57,3 +59,19 @@ async def test_a_stopped_shop_is_not_waited_for(machine: Engine) -> None:
 
     with pytest.raises(Conflict, match="suspended"):
         await wait(machine)
+
+
+async def test_what_the_shop_cannot_give_is_not_waited_for_once_a_problem_names_it(machine: Engine) -> None:
+    machine.upgates.judges.append(
+        lambda request: httpx.Response(500) if request.url.path.endswith("/orders") else None
+    )
+    await machine.hint(Kind.ORDER, "BAD")
+    while not await machine.problems():
+        assert await waiting(machine.db, await machine.shop(), tries=MAX_ATTEMPTS) == 1
+        await machine.pull()
+        machine.watch.move(seconds=15)
+
+    await wait(machine)
+
+    assert [one.entity for one in await machine.problems()] == ["BAD"]
+    assert await waiting(machine.db, await machine.shop()) == 1

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.cli.common import err
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import Shop, ShopState
+from upbridge.engine.puller import MAX_ATTEMPTS
 from upbridge.store import job_library
 from upbridge.store.change_queries import count_waiting
 from upbridge.store.document_queries import count_open
@@ -21,13 +22,14 @@ _POLL_SECONDS = 0.5
 _NO_WORKER = "no worker is running, so nothing will happen: start one with `upbridge worker`"
 
 
-async def waiting(engine: AsyncEngine, shop: Shop) -> int:
+async def waiting(engine: AsyncEngine, shop: Shop, *, tries: int | None = None) -> int:
     """Changes that wait to be read and documents that wait to be delivered.
 
-    Not what waits for a person: parked documents, and pages of an import that was paused.
+    Not what waits for a person: parked documents, and pages of an import that was paused. *tries*: no changes that
+    have failed as often.
     """
     async with engine.connect() as tx:
-        return await count_waiting(tx, shop.id) + await count_open(tx, shop.id)
+        return await count_waiting(tx, shop.id, tries=tries) + await count_open(tx, shop.id)
 
 
 async def wait_for(
@@ -39,8 +41,8 @@ async def wait_for(
     *,
     look: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Return when the runs of *purpose* have ended and nothing of *shop* waits any more. *look* is called from
-    time to time, and when all is done.
+    """Return when the runs of *purpose* have ended and nothing of *shop* waits any more but what the shop cannot
+    give, which a problem names by then. *look* is called from time to time, and when all is done.
 
     Says on standard error when no worker runs. Raises `Conflict` where the shop is stopped or a run is paused.
     """
@@ -73,7 +75,7 @@ async def wait_for(
                     raise Conflict(
                         f"the import of {shop.key} was paused: `upbridge shops import {shop.key}` goes on"
                     )
-            left = await waiting(engine, shop)
+            left = await waiting(engine, shop, tries=MAX_ATTEMPTS)
             if look is not None:
                 await look()
             show("waiting", "still waiting", left, None)

@@ -202,6 +202,7 @@ def reconcile(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None
                 now=container.clock(),
             ),
             "found": {PLURAL[kind]: run.found for kind, run in nets.items()},
+            "complete": all(run.complete for run in nets.values()) if wait else None,
         }
 
     _report(with_container(work), json=json)
@@ -215,6 +216,8 @@ def _report(value: dict[str, Any], *, json: bool) -> None:
         out.print(f"{kind}: {run['done']} of {run['total'] if run['total'] is not None else '?'}, {run['state']}")
     for kind, number in value.get("found", {}).items():
         out.print(f"{kind}: {number} changes that no webhook had announced")
+    if value.get("complete") is False:
+        out.print("not everything could be read: see `upbridge problems list`")
     out.print(f"waiting: {value['waiting']}, parked: {value['parked']}")
 
 

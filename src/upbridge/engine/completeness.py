@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 _LEAST = timedelta(seconds=1)
 
-_TRIES, _RETRY = 3, timedelta(minutes=5)
+_TRIES, _RETRY = 3, timedelta(minutes=1)
 
 #: The keys of a count: it is the first one, a second look at a difference, or the one after the list was read.
 FIRST, SECOND, AFTER = "count", "again", "after"

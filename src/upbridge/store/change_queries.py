@@ -258,9 +258,12 @@ async def count_of(
     return int(await tx.scalar(query) or 0)
 
 
-async def count_waiting(tx: AsyncConnection, shop_id: ShopId) -> int:
-    """How many changes wait to be read; not the pages of an import that is paused."""
+async def count_waiting(tx: AsyncConnection, shop_id: ShopId, *, tries: int | None = None) -> int:
+    """How many changes wait to be read; not the pages of an import that is paused. *tries*: only those that have
+    failed less often."""
     query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.due_at < NEVER)
+    if tries is not None:
+        query = query.where(table.c.attempts < tries)
     return int(await tx.scalar(query) or 0)
 
 
