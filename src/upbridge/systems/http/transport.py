@@ -34,6 +34,7 @@ from upbridge.systems.http.pools import SYSTEM, PoolPerSystem
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0).as_dict()
 _USER_AGENT = f"Upbridge (+{HOMEPAGE})"
 _PLAIN = frozenset({"", "identity"})
+_NOTHING = httpx.ByteStream(b"")
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -162,6 +163,7 @@ class Remote:
                     body, body_error = b"", "the answer is too large"
             except (httpx.HTTPError, zlib.error) as error:
                 body_error = f"cut: {type(error).__name__}"
+        response.stream = _NOTHING  # else both hold each other, and what was sent, until the collector looks
         outcome = classify(response.status_code, response.headers, now=self.clock())
         return HttpAnswer(operation, outcome, response.headers, body, body_error, self.bounds)
 
