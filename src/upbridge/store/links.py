@@ -52,26 +52,31 @@ async def record_delivered(
     *,
     now: datetime,
 ) -> None:
-    """Remember what the target has now. No attempt is under way any more."""
+    """Remember what the target has now. No attempt is under way any more. In several statements, for a connection
+    keeps for good as much memory as its longest one took."""
     ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
-    if not ordered:
-        return
-    rows = [
-        _Arriving(
-            document.kind,
-            document.key,
-            document.parent,
-            LinkState.DELIVERED,
-            document.hash,
-            outcome.remote_id,
-            outcome.keep,
-            outcome.created_keys,
-            outcome.remote_status,
-            outcome.metadata,
-        )
-        for document, outcome in ordered
-    ]
-    await _RECORD.run(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))
+    for start in range(0, len(ordered), _AT_ONCE):
+        rows = [_told_by(document, outcome) for document, outcome in ordered[start : start + _AT_ONCE]]
+        await _RECORD.run(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))
+
+
+#: So many links with what was sent are a quarter of a megabyte.
+_AT_ONCE = 200
+
+
+def _told_by(document: Document, outcome: Delivered) -> "_Arriving":
+    return _Arriving(
+        document.kind,
+        document.key,
+        document.parent,
+        LinkState.DELIVERED,
+        document.hash,
+        outcome.remote_id,
+        outcome.keep,
+        outcome.created_keys,
+        outcome.remote_status,
+        outcome.metadata,
+    )
 
 
 class _Arriving(msgspec.Struct, gc=False):
