@@ -255,13 +255,13 @@ _STATEMENTS = (
     FROM generate_series(1, CAST(:variants AS int)) AS n WHERE n % :parked = 0
     """,
     """
-    INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
+    INSERT INTO changes (shop_id, source, kind, key, origin, priority, marked_at, due_at)
     SELECT :id, 'upgates', 'order', 'U' || lpad(n::text, 8, '0'), 'webhook', 1, :now,
       CAST(:now AS timestamptz) + interval '1 hour'
     FROM generate_series(1, CAST(:orders AS int)) AS n WHERE n % :unread = 0
     """,
     """
-    INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
+    INSERT INTO changes (shop_id, source, kind, key, origin, priority, marked_at, due_at)
     SELECT :id, 'upgates', 'product', n::text, 'webhook', 3, :now, CAST(:now AS timestamptz) + interval '1 hour'
     FROM generate_series(1, CAST(:variants AS int) / 3) AS n WHERE n % :unread = 0
     """,

@@ -45,8 +45,8 @@ async def test_a_webhook_makes_a_job_for_its_shop_and_no_second_one(
     inbox = Inbox(pool, lambda: NOON, announce=lambda shop, source: wake_ups.ask(Lane.pull(shop, source)))
 
     for shop in (shop_id, shop_id, shop_id, other):
-        hints = ChangedKeys({Kind.ORDER: ["A-1"]}, records=1)
-        await inbox.store(shop, source="upgates", event="Orders.update", hints=hints)
+        changed = ChangedKeys({Kind.ORDER: ["A-1"]}, records=1)
+        await inbox.store(shop, source="upgates", event="Orders.update", changed=changed)
 
     assert await jobs(engine, 2) == sorted(str(Lane.pull(shop, "upgates")) for shop in (shop_id, other))
     await pool.dispose()

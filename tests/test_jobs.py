@@ -194,7 +194,7 @@ async def test_a_system_that_hangs_for_many_shops_leaves_the_others_their_slots(
 
         await until(slots_are_taken)
         machine.upgates.sell(1)
-        await machine.hint(Kind.PRODUCT, "1")
+        await machine.mark(Kind.PRODUCT, "1")
 
         async def arrived() -> bool:
             return bool(await machine.links())
@@ -228,9 +228,9 @@ async def test_a_job_that_an_earlier_version_made_is_worked_on(machine: Engine, 
         await until(over)
 
 
-async def test_a_hint_becomes_a_delivery_without_a_wake_up(machine: Engine, database: Database) -> None:
+async def test_a_mark_becomes_a_delivery_without_a_wake_up(machine: Engine, database: Database) -> None:
     machine.upgates.sell(1, 2)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
 
     async with worker(machine, database):
 
@@ -334,7 +334,7 @@ async def until_it_answers(machine: Engine) -> None:
 
 async def test_the_sweep_makes_one_job_for_each_lane_that_has_work(machine: Engine) -> None:
     await fill(machine, 1)
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     assert await machine.service.lane_worker.sweep_once() == 2
     assert await machine.service.lane_worker.sweep_once() == 0
@@ -357,7 +357,7 @@ async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_impor
     await machine.service.shops.move(
         machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.service.clock()
     )
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
 
     assert await machine.service.lane_worker.sweep_once() == 1
     await lanes.block(machine.db, lane, reason="no answer", now=machine.service.clock())
@@ -548,7 +548,7 @@ async def test_one_trace_leads_from_a_request_across_the_queue_to_the_call_at_th
 
     machine.target.script = send
     machine.upgates.sell(1, code=planted)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     register(queue, service_on(machine.db, machine.service.http, machine.target, wake=waker(queue)).lane_worker)
 
     with traced("request"):

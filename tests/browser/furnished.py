@@ -234,7 +234,7 @@ async def _login(engine: AsyncEngine, shop_id: ShopId) -> None:
 async def _silent(engine: AsyncEngine, shop_id: ShopId) -> None:
     since = NOON - timedelta(minutes=21)
     changes = [
-        change_row(shop_id, "order", f"26009{number}", hinted_at=since, due_at=since) for number in range(6)
+        change_row(shop_id, "order", f"26009{number}", marked_at=since, due_at=since) for number in range(6)
     ]
     rests = {"reason": "500", "since": since, "until": NOON + timedelta(minutes=4)}
     await insert_rows(engine, *changes, lane_row(shop_id, "pull", "upgates", **rests))

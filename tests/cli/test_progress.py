@@ -53,7 +53,7 @@ async def test_what_a_person_has_paused_is_not_waited_for(machine: Engine) -> No
 
 
 async def test_a_stopped_shop_is_not_waited_for(machine: Engine) -> None:
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     shops = machine.service.shops
     await shops.move(machine.shop_id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=machine.watch())
 
@@ -65,7 +65,7 @@ async def test_what_the_shop_cannot_give_is_not_waited_for_once_a_problem_names_
     machine.upgates.judges.append(
         lambda request: httpx.Response(500) if request.url.path.endswith("/orders") else None
     )
-    await machine.hint(Kind.ORDER, "BAD")
+    await machine.mark(Kind.ORDER, "BAD")
     while not await machine.problems():
         assert await waiting(machine.db, await machine.shop(), tries=MAX_ATTEMPTS) == 1
         await machine.pull()

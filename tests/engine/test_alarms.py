@@ -28,12 +28,12 @@ def rights(**services: str) -> Mapping[str, object]:
 
 
 async def renew(machine: Engine) -> None:
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await machine.drain()
 
 
 async def compare(machine: Engine) -> None:
-    await machine.hint(Kind.WEBHOOKS, "webhooks")
+    await machine.mark(Kind.WEBHOOKS, "webhooks")
     await machine.drain()
 
 
@@ -54,7 +54,7 @@ async def test_a_shop_that_fails_is_silent_and_one_that_says_later_has_no_calls_
     machine.upgates.order("A")
     answers = [httpx.Response(500)]
     machine.upgates.judges.append(lambda _: answers[0])
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     await machine.pull()
     assert await light_of_orders(machine) == (Light.ATTENTION, "shop_silent")
 

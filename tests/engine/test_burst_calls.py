@@ -17,11 +17,11 @@ from upbridge.webhooks.inbox import Inbox, inbox_engine
 from upbridge.webhooks.parsing import ChangedKeys
 
 PRODUCTS = 1_500
-HINTS = 10_000
+MARKS = 10_000
 
 
 def announced(total: int, different: int, size: int) -> Iterator[list[str]]:
-    """*total* hints about *different* products, in deliveries of *size*."""
+    """*total* marks of *different* products, in deliveries of *size*."""
     keys = [str(number * 7919 % different + 1) for number in range(total)]
     for start in range(0, total, size):
         yield keys[start : start + size]
@@ -36,7 +36,7 @@ def announced(total: int, different: int, size: int) -> Iterator[list[str]]:
         pytest.param(3, 25, id="three products again and again"),
     ],
 )
-async def test_ten_thousand_hints_cost_at_most_a_tenth_more_than_the_bound(
+async def test_ten_thousand_marks_cost_at_most_a_tenth_more_than_the_bound(
     make_engine: MakeEngine, database: Database, different: int, size: int
 ) -> None:
     machine = await make_engine()
@@ -45,10 +45,10 @@ async def test_ten_thousand_hints_cost_at_most_a_tenth_more_than_the_bound(
     inbox = Inbox(pool, machine.watch, announce=lambda *_: None)
 
     async def deliver(keys: list[str]) -> None:
-        hints = ChangedKeys({Kind.PRODUCT: keys}, records=len(keys))
-        await inbox.store(machine.shop_id, source="upgates", event="Products.update", hints=hints)
+        changed = ChangedKeys({Kind.PRODUCT: keys}, records=len(keys))
+        await inbox.store(machine.shop_id, source="upgates", event="Products.update", changed=changed)
 
-    for number, keys in enumerate(announced(HINTS, different, size)):
+    for number, keys in enumerate(announced(MARKS, different, size)):
         await deliver(keys)
         if number == 0:
             await machine.pull()  # the first after a quiet time goes at once
@@ -72,8 +72,8 @@ async def order_edited(make_engine: MakeEngine, database: Database) -> AsyncIter
     inbox = Inbox(pool, machine.watch, announce=lambda *_: None)
 
     async def edit() -> None:
-        hints = ChangedKeys({Kind.ORDER: ["A-1"]}, records=1)
-        await inbox.store(machine.shop_id, source="upgates", event="Orders.update", hints=hints)
+        changed = ChangedKeys({Kind.ORDER: ["A-1"]}, records=1)
+        await inbox.store(machine.shop_id, source="upgates", event="Orders.update", changed=changed)
 
     yield machine, edit
     await pool.dispose()
@@ -127,7 +127,7 @@ async def test_a_burst_is_gathered_from_its_first_delivery_on(make_engine: MakeE
     machine = await make_engine()
     keys = [str(number) for number in range(1, 12)]
     machine.upgates.sell(*range(1, 12))
-    await machine.hint(Kind.PRODUCT, *keys, now=machine.watch())
+    await machine.mark(Kind.PRODUCT, *keys, now=machine.watch())
 
     await machine.pull()
     assert machine.upgates.asked("/products") == []
@@ -145,10 +145,10 @@ async def test_a_delivery_that_is_stored_while_the_gathering_begins_does_not_end
     keys = [str(number) for number in range(1, 12)]
     machine.upgates.sell(*range(1, 12))
     begun = machine.watch()
-    await machine.hint(Kind.PRODUCT, *keys, now=begun)
+    await machine.mark(Kind.PRODUCT, *keys, now=begun)
     await machine.pull()
     machine.watch.move(seconds=1)
-    await machine.hint(Kind.PRODUCT, *keys, now=machine.watch(), due_at=machine.watch())  # web saw no gathering
+    await machine.mark(Kind.PRODUCT, *keys, now=machine.watch(), due_at=machine.watch())  # web saw no gathering
 
     await machine.pull()
 
@@ -163,28 +163,28 @@ async def test_a_delivery_that_is_stored_while_the_gathering_begins_does_not_end
 async def test_what_a_person_asks_for_is_not_gathered(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.upgates.order("A-1", "A-2")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
 
-    await machine.hint(Kind.ORDER, "A-2", origin=Origin.SETTINGS)
+    await machine.mark(Kind.ORDER, "A-2", origin=Origin.SETTINGS)
     await machine.pull()
 
     assert len(machine.upgates.asked("/orders")) == 2
 
 
 @pytest.mark.rule("R40", "R53")
-async def test_hints_that_come_while_others_are_read_are_read_once_more_and_together(
+async def test_marks_that_come_while_others_are_read_are_read_once_more_and_together(
     make_engine: MakeEngine,
 ) -> None:
     machine = await make_engine()
     machine.upgates.sell(*range(1, 301))
     keys = [str(number) for number in range(1, 301)]
-    await machine.hint(Kind.PRODUCT, *keys)
+    await machine.mark(Kind.PRODUCT, *keys)
     again: list[asyncio.Task[Any]] = []
 
     def meanwhile(_request: httpx.Request) -> None:
         if not again:
-            again.append(asyncio.ensure_future(machine.hint(Kind.PRODUCT, *keys)))
+            again.append(asyncio.ensure_future(machine.mark(Kind.PRODUCT, *keys)))
 
     machine.upgates.judges.append(meanwhile)
     while await machine.pull():
@@ -230,7 +230,7 @@ async def test_what_a_person_asks_for_while_it_is_read_is_read_again_at_once(
 
     def meanwhile(_request: httpx.Request) -> None:
         if not again:
-            again.append(asyncio.ensure_future(machine.hint(Kind.ORDER, "A-1", origin=Origin.SETTINGS)))
+            again.append(asyncio.ensure_future(machine.mark(Kind.ORDER, "A-1", origin=Origin.SETTINGS)))
 
     machine.upgates.judges.append(meanwhile)
     await edit()
@@ -243,14 +243,14 @@ async def test_what_a_person_asks_for_while_it_is_read_is_read_again_at_once(
     assert await machine.changes() == []
 
 
-async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(make_engine: MakeEngine) -> None:
+async def test_a_shop_ahead_of_its_hour_gathers_marks_longer_and_still_imports(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.watch.now = machine.watch.now.replace(minute=1, second=0, microsecond=0)
     machine.upgates.sell(1, 2)
     machine.upgates.order("A-1", "A-2")
     await machine.service.ledger.set_tariff(machine.shop_id, "gold")
     await machine.run("UPDATE budgets SET calls_unconfirmed = 30 WHERE shop_id = :shop_id")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     async with machine.db.begin() as tx:
         await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
 
@@ -262,7 +262,7 @@ async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(m
     assert waiting["attempts"] == 0
     assert machine.watch() < waiting["due_at"] < machine.watch() + timedelta(minutes=59)
 
-    await machine.hint(Kind.ORDER, "A-2", due_at=waiting["due_at"])
+    await machine.mark(Kind.ORDER, "A-2", due_at=waiting["due_at"])
     machine.watch.now = waiting["due_at"] + timedelta(minutes=2)  # the import spent a call meanwhile
     await machine.pull()
 
@@ -274,7 +274,7 @@ async def test_a_shop_with_plenty_is_read_at_once(make_engine: MakeEngine) -> No
     machine = await make_engine()
     machine.upgates.order("A-1")
     await machine.service.ledger.set_tariff(machine.shop_id, "bronze")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -285,13 +285,13 @@ async def test_a_product_that_is_deleted_with_its_variants_is_asked_for_once(mak
     machine = await make_engine()
     variants = [{"variant_id": 5, "code": "V-5"}, {"variant_id": 6, "code": "V-6"}]
     machine.upgates.sell(1, variants=variants)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     await machine.drain()
     machine.upgates.products.clear()
     before = len(machine.upgates.asked("/products"))
 
-    await machine.hint(Kind.PRODUCT, "1", origin=Origin.DELETION)
-    await machine.hint(Kind.VARIANT, "5", "6", origin=Origin.DELETION)
+    await machine.mark(Kind.PRODUCT, "1", origin=Origin.DELETION)
+    await machine.mark(Kind.VARIANT, "5", "6", origin=Origin.DELETION)
     machine.watch.move(seconds=10)
     for _ in range(3):
         await machine.drain()

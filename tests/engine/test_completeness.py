@@ -55,7 +55,7 @@ async def test_a_shop_whose_number_is_ours_is_asked_once_and_nothing_is_read(mac
     await long_connected(machine)
     await known(machine, "A-1", "A-2")
 
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     await settle(machine)
 
     [counted] = [(await counts(machine))["order"]]
@@ -82,7 +82,7 @@ async def test_a_difference_is_kept_as_soon_as_it_is_sure_and_until_it_is_resolv
     await long_connected(machine)
     await known(machine, "A-1")
     await lost(machine, "B-1", "B-2")
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
 
     await machine.pull()
     assert "order" not in await counts(machine)
@@ -97,10 +97,10 @@ async def test_an_order_that_came_between_the_two_counts_raises_no_alarm(machine
     await long_connected(machine)
     await known(machine, "A-1")
     machine.upgates.order("B-1", creation_time=(machine.watch() - timedelta(seconds=1)).isoformat())
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
 
     await machine.pull()
-    await machine.hint(Kind.ORDER, "B-1")  # its webhook
+    await machine.mark(Kind.ORDER, "B-1")  # its webhook
     await settle(machine)
 
     counted = (await counts(machine))["order"]
@@ -111,7 +111,7 @@ async def test_an_order_that_came_between_the_two_counts_raises_no_alarm(machine
 async def test_orders_that_are_older_than_what_was_ever_to_be_read_are_not_missed(machine: Engine) -> None:
     await machine.run("UPDATE connections SET connected_at = :at", at=machine.watch() - timedelta(days=1))
 
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     await settle(machine)
 
     [asked] = [request.url.params for request in machine.upgates.requests if request.url.path.endswith("/orders")]
@@ -126,7 +126,7 @@ async def test_an_order_that_we_know_and_the_shop_has_no_more_is_asked_for(machi
     await known(machine, "A-1", "A-2")
     del machine.upgates.orders["A-2"]
 
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     await settle(machine)
     for _ in range(3):  # one look is not believed
         machine.watch.move(minutes=6)
@@ -140,11 +140,11 @@ async def test_an_order_that_we_know_and_the_shop_has_no_more_is_asked_for(machi
 async def test_a_count_that_the_shop_does_not_answer_is_seen_until_it_does(machine: Engine) -> None:
     await long_connected(machine)
     await known(machine, "A-1")
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     await settle(machine)
 
     machine.upgates.judges.append(answering(500, "/orders"))
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     for _ in range(4):
         await settle(machine)
         machine.watch.move(minutes=6)
@@ -152,7 +152,7 @@ async def test_a_count_that_the_shop_does_not_answer_is_seen_until_it_does(machi
 
     machine.upgates.judges.clear()
     machine.watch.move(hours=1)
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     await settle(machine)
     assert await uncounted(machine) == set()
 
@@ -161,15 +161,15 @@ async def test_a_count_that_the_shop_does_not_answer_is_seen_until_it_does(machi
 async def test_products_that_are_announced_and_not_read_yet_have_no_list_read(machine: Engine) -> None:
     """A bulk deletion just before a count: the list of a large shop would cost a thousand calls."""
     machine.upgates.sell(1, 2, 3)
-    await machine.hint(Kind.PRODUCT, "1", "2", "3")
+    await machine.mark(Kind.PRODUCT, "1", "2", "3")
     await machine.drain()
     for number in (2, 3):
         del machine.upgates.products[number]
     gathered = machine.watch() + timedelta(seconds=8)
-    await machine.hint(Kind.PRODUCT, "2", "3", origin=Origin.DELETION, due_at=gathered)
+    await machine.mark(Kind.PRODUCT, "2", "3", origin=Origin.DELETION, due_at=gathered)
     machine.upgates.requests.clear()
 
-    await machine.hint(Kind.COUNT, "count")
+    await machine.mark(Kind.COUNT, "count")
     await settle(machine)
 
     counted = (await counts(machine))["product"]
@@ -202,9 +202,9 @@ async def test_an_order_that_the_same_net_finds_deleted_costs_no_second_count(ma
 async def test_a_count_comes_behind_what_was_announced_and_waits_for_nothing_without_end(machine: Engine) -> None:
     await long_connected(machine)
     await known(machine, "A-1")
-    await machine.hint(Kind.ORDER_COUNT, "count")
+    await machine.mark(Kind.ORDER_COUNT, "count")
     for _ in range(8):
-        await machine.hint(Kind.ORDER, "A-1", due_at=machine.watch() + timedelta(seconds=9))
+        await machine.mark(Kind.ORDER, "A-1", due_at=machine.watch() + timedelta(seconds=9))
         await machine.pull()
         machine.watch.move(seconds=10)
 

@@ -21,7 +21,7 @@ from upbridge.systems.upgates.orders import parse_order
 async def sold(machine: Engine, *numbers: str) -> None:
     """Orders that the target has."""
     machine.upgates.order(*numbers)
-    await machine.hint(Kind.ORDER, *numbers)
+    await machine.mark(Kind.ORDER, *numbers)
     await machine.drain()
 
 
@@ -29,7 +29,7 @@ async def sold_long_ago(machine: Engine, *numbers: str) -> None:
     """Orders that the target has and that no safety net lists: nothing changed of them."""
     january = "2026-01-05T10:00:00+01:00"
     machine.upgates.order(*numbers, creation_time=january, last_update_time=january)
-    await machine.hint(Kind.ORDER, *numbers, origin=Origin.IMPORT)
+    await machine.mark(Kind.ORDER, *numbers, origin=Origin.IMPORT)
     await machine.drain()
 
 
@@ -164,7 +164,7 @@ async def test_an_order_that_is_restored_without_a_webhook_comes_back_within_a_d
         if shelf is not None:
             shelf.take(number, day=24)
         machine.upgates.orders.pop(number, None)
-    await machine.hint(Kind.ORDER, "B", "C", origin=Origin.DELETION)
+    await machine.mark(Kind.ORDER, "B", "C", origin=Origin.DELETION)
     await machine.drain()
     await net(machine)
     assert await taken_back(machine) == ["B", "C"]
@@ -235,7 +235,7 @@ async def test_an_order_that_is_flagged_in_an_answer_counts_as_missing(machine: 
     await sold(machine, "A", "B")
     machine.upgates.order("B", deleted_yn=True, last_update_time="2026-11-24T10:00:00+01:00")
 
-    await machine.hint(Kind.ORDER, "B")
+    await machine.mark(Kind.ORDER, "B")
     await machine.drain()
 
     assert await taken_back(machine) == ["B", "C"]

@@ -27,7 +27,7 @@ async def shop(make_engine: MakeEngine) -> Engine:
     machine = await make_engine(targets={"upp": upp})
     machine.target = upp
     machine.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="Výchozí")
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await machine.drain()
     return machine
 
@@ -77,7 +77,7 @@ async def test_what_no_mapping_depended_on_costs_no_reading(shop: Engine) -> Non
 
 async def test_mapping_again_is_an_import_in_the_budget_and_on_the_start_page(shop: Engine) -> None:
     shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="VIP")
-    await shop.hint(Kind.FACTS, "facts")
+    await shop.mark(Kind.FACTS, "facts")
 
     await shop.pull(monotonic=iter((0.0, 0.0, 20.0)).__next__)
 
@@ -94,7 +94,7 @@ async def test_a_second_change_while_it_is_mapped_again_starts_over(shop: Engine
     shop.upgates.sell(1, 2, 3, prices=[two_lists(100, 90)])
     await sold(shop, 1, 2, 3)
     shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="VIP")
-    await shop.hint(Kind.FACTS, "facts")
+    await shop.mark(Kind.FACTS, "facts")
     await shop.pull(monotonic=iter((0.0, 0.0, 0.0, 20.0)).__next__)  # the facts, and page 1
 
     shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="Výchozí")
@@ -110,7 +110,7 @@ async def test_a_change_during_the_first_import_leaves_it_the_first(shop: Engine
         rows = await shop.service.connected.target_connections(await shop.shop())
         await shop.service.imports.start(tx, await shop.shop(), rows, kinds=("order",))
     shop.upgates.rare["/order-statuses"] = statuses(_1="Canceled")
-    await shop.hint(Kind.FACTS, "facts")
+    await shop.mark(Kind.FACTS, "facts")
 
     await shop.pull(monotonic=iter((0.0, 0.0, 20.0)).__next__)
 
@@ -160,7 +160,7 @@ async def test_a_status_that_becomes_another_type_has_its_orders_looked_at_again
     shop.upgates.rare["/order-statuses"] = statuses(_1="Received", _2="Canceled")
     await facts_changed(shop)
     shop.upgates.order("A-1", status_id=2, creation_time=shop.watch().isoformat())
-    await shop.hint(Kind.ORDER, "A-1")
+    await shop.mark(Kind.ORDER, "A-1")
     await shop.drain()
     assert "A-1" not in held(shop)
 
@@ -179,7 +179,7 @@ async def test_a_status_that_is_taken_off_the_list_keeps_its_meaning(shop: Engin
     shop.upgates.order("A-1", status_id=2)
     shop.upgates.requests.clear()
 
-    await shop.hint(Kind.ORDER, "A-1")
+    await shop.mark(Kind.ORDER, "A-1")
     await shop.drain()
 
     assert shop.target.received == []

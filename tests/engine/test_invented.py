@@ -26,7 +26,7 @@ async def waiting(machine: Engine) -> set[tuple[str, str]]:
 
 async def test_invented_order_numbers_cost_the_shop_few_calls(machine: Engine) -> None:
     for part in range(4):
-        await machine.hint(Kind.ORDER, *(f"X-{part}-{number}" for number in range(1_000)))
+        await machine.mark(Kind.ORDER, *(f"X-{part}-{number}" for number in range(1_000)))
         await settle(machine)
     await settle(machine, hours=1, step=timedelta(minutes=10))
 
@@ -36,10 +36,10 @@ async def test_invented_order_numbers_cost_the_shop_few_calls(machine: Engine) -
 
 
 async def test_a_genuine_order_among_invented_ones_arrives(machine: Engine) -> None:
-    await machine.hint(Kind.ORDER, *(f"X-{number}" for number in range(1_000)))
+    await machine.mark(Kind.ORDER, *(f"X-{number}" for number in range(1_000)))
     await settle(machine)
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1", *(f"Y-{number}" for number in range(1_000)))
+    await machine.mark(Kind.ORDER, "A-1", *(f"Y-{number}" for number in range(1_000)))
     await settle(machine, hours=0.5)
 
     assert "A-1" in machine.target.times()
@@ -47,12 +47,12 @@ async def test_a_genuine_order_among_invented_ones_arrives(machine: Engine) -> N
 
 async def test_orders_that_are_known_are_read_at_once_meanwhile(machine: Engine) -> None:
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
-    await machine.hint(Kind.ORDER, *(f"X-{number}" for number in range(1_000)))
+    await machine.mark(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, *(f"X-{number}" for number in range(1_000)))
     await settle(machine)
     asked = len(machine.upgates.requests)
 
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     machine.watch.move(seconds=10)
     await machine.pull()
 
@@ -62,7 +62,7 @@ async def test_orders_that_are_known_are_read_at_once_meanwhile(machine: Engine)
 
 async def test_products_that_never_were_are_looked_for_as_rarely(machine: Engine) -> None:
     for part in range(3):
-        await machine.hint(Kind.PRODUCT, *(str(10_000 * (part + 1) + number) for number in range(1_000)))
+        await machine.mark(Kind.PRODUCT, *(str(10_000 * (part + 1) + number) for number in range(1_000)))
         await settle(machine)
 
     assert len(machine.upgates.requests) < 5 * MOST / 100
@@ -70,7 +70,7 @@ async def test_products_that_never_were_are_looked_for_as_rarely(machine: Engine
 
 async def test_a_bulk_edit_of_what_is_there_is_read_whole(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 801))
-    await machine.hint(Kind.PRODUCT, *map(str, range(1, 801)))
+    await machine.mark(Kind.PRODUCT, *map(str, range(1, 801)))
     await settle(machine)
 
     assert len(machine.target.times()) == 800
@@ -78,7 +78,7 @@ async def test_a_bulk_edit_of_what_is_there_is_read_whole(machine: Engine) -> No
 
 
 async def test_invented_deletions_of_variants_are_not_remembered(machine: Engine) -> None:
-    await machine.hint(Kind.VARIANT, *map(str, range(5_000)), origin=Origin.DELETION)
+    await machine.mark(Kind.VARIANT, *map(str, range(5_000)), origin=Origin.DELETION)
     await settle(machine)
 
     assert await machine.value("SELECT count(*) FROM first_looks") == 0
@@ -89,7 +89,7 @@ async def test_invented_deletions_of_variants_are_not_remembered(machine: Engine
 
 async def test_what_is_over_the_quota_is_found_by_the_net(machine: Engine) -> None:
     machine.upgates.order("A-1")
-    await machine.hint(Kind.EVERYTHING, "everything")
+    await machine.mark(Kind.EVERYTHING, "everything")
     await settle(machine)
 
     assert machine.target.times() == {"A-1": 1}
@@ -98,7 +98,7 @@ async def test_what_is_over_the_quota_is_found_by_the_net(machine: Engine) -> No
 
 async def test_nets_of_a_flooded_shop_keep_their_distance(machine: Engine) -> None:
     for _ in range(30):
-        await machine.hint(Kind.EVERYTHING, "everything")
+        await machine.mark(Kind.EVERYTHING, "everything")
         machine.watch.move(minutes=2)
         await machine.drain(200)
 
@@ -108,11 +108,11 @@ async def test_nets_of_a_flooded_shop_keep_their_distance(machine: Engine) -> No
 
 async def test_a_net_that_is_under_way_is_not_taken_for_one_that_began_later(machine: Engine) -> None:
     machine.upgates.order(*(f"A-{number}" for number in range(250)))
-    await machine.hint(Kind.EVERYTHING, "everything")
+    await machine.mark(Kind.EVERYTHING, "everything")
     await machine.pull()
     await machine.run("UPDATE runs SET state = 'running', finished_at = NULL WHERE kind = 'product'")
     machine.watch.move(minutes=30)
-    await machine.hint(Kind.EVERYTHING, "everything")
+    await machine.mark(Kind.EVERYTHING, "everything")
     await settle(machine)
 
     assert ("everything", "everything") in await waiting(machine)
@@ -120,7 +120,7 @@ async def test_a_net_that_is_under_way_is_not_taken_for_one_that_began_later(mac
 
 async def test_a_shop_without_targets_needs_no_net(make_engine: MakeEngine) -> None:
     machine = await make_engine(connected=False)
-    await machine.hint(Kind.EVERYTHING, "everything")
+    await machine.mark(Kind.EVERYTHING, "everything")
     await machine.pull()
 
     assert await waiting(machine) == set()

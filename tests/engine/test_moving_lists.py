@@ -199,7 +199,7 @@ async def test_one_page_that_cannot_be_read_keeps_nothing_else_waiting(
 ) -> None:
     machine.upgates.page_size = 10
     machine.upgates.sell(*range(1, 46), last_update_time=ago(machine, days=9))
-    await machine.hint(Kind.PRODUCT, *map(str, range(1, 46)))
+    await machine.mark(Kind.PRODUCT, *map(str, range(1, 46)))
     await machine.drain()
     machine.upgates.sell(*range(1, 46), stock=9, last_update_time=(machine.watch() + DAY).isoformat())
     machine.upgates.judges.append(broken_page("3", how))
@@ -305,7 +305,7 @@ async def test_a_page_that_cannot_be_read_holds_back_no_new_order(machine: Engin
     await rest(machine)  # the lane waits for a long time by now
 
     machine.upgates.order("NEW")
-    await machine.hint(Kind.ORDER, "NEW")
+    await machine.mark(Kind.ORDER, "NEW")
     await machine.drain()
 
     assert machine.target.times()["NEW"] == 1
@@ -346,13 +346,13 @@ async def test_an_announced_thing_that_cannot_be_read_holds_back_nothing(
     machine.upgates.order("BAD", creation_time=ago(machine, days=1))
     machine.upgates.sell(137)
     machine.upgates.judges.append(stumbling(machine, path, bad))
-    await machine.hint(kind, bad)
+    await machine.mark(kind, bad)
     for _ in range(1 + quiet * 4):
         await machine.pull()
         machine.watch.move(seconds=15)
 
     machine.upgates.order("NEW")
-    await machine.hint(Kind.ORDER, "NEW")
+    await machine.mark(Kind.ORDER, "NEW")
     machine.upgates.order("LOST", last_update_time=ago(machine))  # its webhook does not come
     machine.upgates.sell(7, last_update_time=ago(machine))
     async with machine.db.begin() as tx:
@@ -371,7 +371,7 @@ async def test_an_announced_thing_that_cannot_be_read_holds_back_nothing(
 async def test_two_of_which_one_cannot_be_read_are_asked_for_apart_within_a_minute(machine: Engine) -> None:
     machine.upgates.order("GOOD", "BAD")
     machine.upgates.judges.append(stumbling(machine, "/orders", "BAD"))
-    await machine.hint(Kind.ORDER, "GOOD", "BAD")
+    await machine.mark(Kind.ORDER, "GOOD", "BAD")
 
     for _ in range(30):
         await machine.pull()
@@ -384,7 +384,7 @@ async def test_two_of_which_one_cannot_be_read_are_asked_for_apart_within_a_minu
 async def test_a_shop_that_is_down_is_not_asked_more_because_one_thing_waits(machine: Engine) -> None:
     machine.upgates.order("A")
     machine.upgates.judges.append(lambda _: httpx.Response(500))
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     for _ in range(240):
         await machine.pull()
         machine.watch.move(seconds=15)
@@ -399,7 +399,7 @@ async def test_an_order_that_fails_once_does_not_pay_for_the_failures_of_an_impo
         await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
     await rest(machine)
     machine.upgates.order("NEW")
-    await machine.hint(Kind.ORDER, "NEW")
+    await machine.mark(Kind.ORDER, "NEW")
     down = [httpx.Response(503)]
     machine.upgates.judges.append(
         lambda request: down.pop() if down and request.url.path.endswith("/orders") else None
@@ -418,8 +418,8 @@ async def test_facts_that_cannot_be_read_hold_back_no_order(machine: Engine) -> 
         lambda request: httpx.Response(500) if request.url.path.endswith("/config") else None
     )
     machine.upgates.order("NEW")
-    await machine.hint(Kind.FACTS, "facts")
-    await machine.hint(Kind.ORDER, "NEW")
+    await machine.mark(Kind.FACTS, "facts")
+    await machine.mark(Kind.ORDER, "NEW")
 
     await machine.drain()
 

@@ -28,10 +28,10 @@ from upbridge.store.runs import RunPurpose
 # --- fetch once, feed all -----------------------------------------------------------------------------------
 
 
-async def test_a_hint_is_read_and_feeds_every_target(machine: Engine) -> None:
+async def test_a_mark_is_read_and_feeds_every_target(machine: Engine) -> None:
     await machine.connect("uphance")
     machine.upgates.sell(1)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
 
     assert await machine.pull() is False
 
@@ -44,9 +44,9 @@ async def test_a_hint_is_read_and_feeds_every_target(machine: Engine) -> None:
 
 
 @pytest.mark.rule("R53")
-async def test_many_hints_share_a_call(machine: Engine) -> None:
+async def test_many_marks_share_a_call(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 251))
-    await machine.hint(Kind.PRODUCT, *[str(number) for number in range(1, 251)])
+    await machine.mark(Kind.PRODUCT, *[str(number) for number in range(1, 251)])
 
     await machine.pull()
 
@@ -58,7 +58,7 @@ async def test_many_orders_cost_no_more_statements_than_one_and_roll_nothing_bac
     """The driver forgets what it has prepared on a connection where something is rolled back."""
     await machine.connect("uphance")
     machine.upgates.order("A-0")
-    await machine.hint(Kind.ORDER, "A-0")
+    await machine.mark(Kind.ORDER, "A-0")
     await machine.pull()  # the first call of a shop is a case of its own
     undone: list[object] = []
     event.listen(machine.db.sync_engine, "rollback", undone.append)
@@ -68,7 +68,7 @@ async def test_many_orders_cost_no_more_statements_than_one_and_roll_nothing_bac
         for number in numbers:
             machine.upgates.order(number)
         machine.watch.move(minutes=1)
-        await machine.hint(Kind.ORDER, *numbers)
+        await machine.mark(Kind.ORDER, *numbers)
         asked.append([])
         undone.clear()
         with each_statement(machine.db, asked[-1].append):
@@ -82,8 +82,8 @@ async def test_many_orders_cost_no_more_statements_than_one_and_roll_nothing_bac
 async def test_orders_go_before_products(machine: Engine) -> None:
     machine.upgates.sell(1)
     machine.upgates.order("A-1")
-    await machine.hint(Kind.PRODUCT, "1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.PRODUCT, "1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -96,9 +96,9 @@ async def test_orders_go_before_products(machine: Engine) -> None:
 
 async def test_what_is_not_due_fills_a_call_that_is_made_anyway(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     later = machine.watch.now.replace(year=machine.watch.now.year + 1)
-    await machine.hint(Kind.PRODUCT, "2", due_at=later)
+    await machine.mark(Kind.PRODUCT, "2", due_at=later)
 
     await machine.pull()
 
@@ -108,9 +108,9 @@ async def test_what_is_not_due_fills_a_call_that_is_made_anyway(machine: Engine)
 async def test_what_is_not_due_fills_no_call_for_other_things(machine: Engine) -> None:
     """A second look at an order waits for its time, and not for each page of products that is read meanwhile."""
     later = machine.watch.now.replace(year=machine.watch.now.year + 1)
-    await machine.hint(Kind.ORDER, "A-1", due_at=later, purpose=Purpose.PRODUCTS)
-    await machine.hint(Kind.PRODUCT, *map(str, range(1, 100)))
-    await machine.hint(Kind.PRODUCT, *map(str, range(200, 300)), due_at=later)
+    await machine.mark(Kind.ORDER, "A-1", due_at=later, purpose=Purpose.PRODUCTS)
+    await machine.mark(Kind.PRODUCT, *map(str, range(1, 100)))
+    await machine.mark(Kind.PRODUCT, *map(str, range(200, 300)), due_at=later)
 
     await machine.pull()
 
@@ -121,7 +121,7 @@ async def test_what_is_not_due_fills_no_call_for_other_things(machine: Engine) -
 
 async def test_what_is_not_due_makes_no_call(machine: Engine) -> None:
     later = machine.watch.now.replace(year=machine.watch.now.year + 1)
-    await machine.hint(Kind.PRODUCT, "2", due_at=later)
+    await machine.mark(Kind.PRODUCT, "2", due_at=later)
 
     assert await machine.pull() is False
     assert machine.upgates.requests == []
@@ -129,8 +129,8 @@ async def test_what_is_not_due_makes_no_call(machine: Engine) -> None:
 
 async def test_what_no_target_wants_costs_no_call(make_engine: MakeEngine) -> None:
     machine = await make_engine(connected=False)
-    await machine.hint(Kind.PRODUCT, "1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.PRODUCT, "1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -142,7 +142,7 @@ async def test_what_no_target_wants_costs_no_call(make_engine: MakeEngine) -> No
 async def test_the_facts_come_first_and_once(make_engine: MakeEngine) -> None:
     machine = await make_engine(facts=None)
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -156,7 +156,7 @@ async def test_facts_that_are_refused_block_the_lane_instead_of_being_asked_for_
 ) -> None:
     machine = await make_engine(facts=None)
     machine.upgates.judges.append(answering(400))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -169,10 +169,10 @@ async def test_facts_that_are_refused_block_the_lane_instead_of_being_asked_for_
 
 async def test_a_product_is_deleted_only_when_the_api_confirms_it(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
     await machine.drain()
     del machine.upgates.products[1]
-    await machine.hint(Kind.PRODUCT, "1", "2", origin=Origin.DELETION)
+    await machine.mark(Kind.PRODUCT, "1", "2", origin=Origin.DELETION)
 
     await machine.drain()
 
@@ -181,7 +181,7 @@ async def test_a_product_is_deleted_only_when_the_api_confirms_it(machine: Engin
 
 async def test_a_cut_list_deletes_nothing(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
     await machine.drain()
 
     def half(request: httpx.Request) -> httpx.Response | None:
@@ -189,7 +189,7 @@ async def test_a_cut_list_deletes_nothing(machine: Engine) -> None:
         return httpx.Response(200, json=answer) if "/products" in str(request.url) else None
 
     machine.upgates.judges.append(half)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
 
     await machine.drain()
 
@@ -199,11 +199,11 @@ async def test_a_cut_list_deletes_nothing(machine: Engine) -> None:
 
 async def test_an_unreadable_product_is_neither_deleted_nor_in_the_way(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
     await machine.drain()
     machine.upgates.sell(1, active_yn="perhaps")
     machine.upgates.sell(2, stock=9)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
 
     await machine.drain()
 
@@ -213,7 +213,7 @@ async def test_an_unreadable_product_is_neither_deleted_nor_in_the_way(machine: 
 
 async def test_where_one_does_not_say_which_it_is_none_is_taken_for_deleted(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
     await machine.drain()
     nameless = {**machine.upgates.products[1], "product_id": None}
 
@@ -222,7 +222,7 @@ async def test_where_one_does_not_say_which_it_is_none_is_taken_for_deleted(mach
         return httpx.Response(200, json={"number_of_pages": 1, "number_of_items": 2, "products": rows})
 
     machine.upgates.judges.append(answer)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
 
     await machine.drain()
 
@@ -233,10 +233,10 @@ async def test_where_one_does_not_say_which_it_is_none_is_taken_for_deleted(mach
 async def test_a_deleted_variant_has_its_product_read_again(machine: Engine) -> None:
     variants = [{"variant_id": 5, "code": "V-5"}, {"variant_id": 6, "code": "V-6"}]
     machine.upgates.sell(1, variants=variants)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     await machine.drain()
     machine.upgates.sell(1, variants=variants[1:])
-    await machine.hint(Kind.VARIANT, "5", "777", origin=Origin.DELETION)
+    await machine.mark(Kind.VARIANT, "5", "777", origin=Origin.DELETION)
 
     await machine.drain()
 
@@ -246,13 +246,13 @@ async def test_a_deleted_variant_has_its_product_read_again(machine: Engine) -> 
 
 async def test_what_is_deleted_during_its_first_sending_is_retired_by_itself(machine: Engine) -> None:
     machine.upgates.sell(1)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     await machine.pull()
 
     async def meanwhile(documents: Sequence[Document]) -> Any:
         if machine.upgates.products:
             machine.upgates.products.clear()
-            await machine.hint(Kind.PRODUCT, "1", origin=Origin.DELETION)
+            await machine.mark(Kind.PRODUCT, "1", origin=Origin.DELETION)
             await machine.pull()
         async for said in accept(documents):
             yield said
@@ -282,7 +282,7 @@ async def test_a_refused_batch_is_halved_down_to_the_one_bad_key(machine: Engine
         return httpx.Response(400, json={}) if bad else None
 
     machine.upgates.judges.append(judge)
-    await machine.hint(Kind.ORDER, *numbers)
+    await machine.mark(Kind.ORDER, *numbers)
 
     await machine.pull()
 
@@ -295,7 +295,7 @@ async def test_a_refused_batch_is_halved_down_to_the_one_bad_key(machine: Engine
 
 async def test_what_stays_refused_becomes_a_problem(machine: Engine) -> None:
     machine.upgates.judges.append(answering(400, "/orders"))
-    await machine.hint(Kind.ORDER, "A-5")
+    await machine.mark(Kind.ORDER, "A-5")
 
     for _ in range(puller.MAX_ATTEMPTS):
         assert await machine.problems() == []
@@ -310,13 +310,13 @@ async def test_what_stays_refused_becomes_a_problem(machine: Engine) -> None:
 
 async def test_a_problem_of_a_refused_question_closes_when_it_is_answered(machine: Engine) -> None:
     machine.upgates.judges.append(answering(400, "/orders"))
-    await machine.hint(Kind.ORDER, "A-5")
+    await machine.mark(Kind.ORDER, "A-5")
     for _ in range(puller.MAX_ATTEMPTS):
         await machine.pull()
         machine.watch.move(hours=2)
     machine.upgates.judges.clear()
     machine.upgates.order("A-5")
-    await machine.hint(Kind.ORDER, "A-5")
+    await machine.mark(Kind.ORDER, "A-5")
 
     await machine.pull()
 
@@ -326,7 +326,7 @@ async def test_a_problem_of_a_refused_question_closes_when_it_is_answered(machin
 @pytest.mark.parametrize("status", [404, 405, 500, 502])
 async def test_an_answer_that_is_about_the_whole_call_blocks_the_lane(machine: Engine, status: int) -> None:
     machine.upgates.judges.append(answering(status, "/orders"))
-    await machine.hint(Kind.ORDER, "A-1", "A-2")
+    await machine.mark(Kind.ORDER, "A-1", "A-2")
 
     assert await machine.pull() is False
 
@@ -340,7 +340,7 @@ async def test_an_answer_that_is_about_the_whole_call_blocks_the_lane(machine: E
 async def test_a_call_on_which_the_server_stumbles_holds_up_no_other(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 151))
     machine.upgates.judges.append(answering(500, "product_ids=1%3B"))
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(1, 151)))
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(1, 151)))
 
     await machine.pull()
 
@@ -357,7 +357,7 @@ async def test_the_one_thing_on_which_the_server_stumbles_ends_up_alone(machine:
         return httpx.Response(500, json={}) if bad else None
 
     machine.upgates.judges.append(judge)
-    await machine.hint(Kind.ORDER, *numbers)
+    await machine.mark(Kind.ORDER, *numbers)
     for _ in range(20):
         await machine.pull()
         machine.watch.move(hours=1)
@@ -377,7 +377,7 @@ async def test_the_one_thing_on_which_the_server_stumbles_ends_up_alone(machine:
 async def test_a_lane_that_fails_waits_longer_each_time_and_forgets_when_it_works(machine: Engine) -> None:
     machine.upgates.judges.append(answering(500))
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     pauses = []
     for _ in range(3):
         await machine.pull()
@@ -407,7 +407,7 @@ async def test_an_import_without_budget_lets_orders_pass(machine: Engine) -> Non
         machine.db, lane, reason="no budget", now=machine.watch(), until=until, priority=int(Purpose.IMPORT)
     )
     assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == [lane]
 
     await machine.pull()
@@ -431,7 +431,7 @@ async def test_waiting_for_budget_blocks_only_what_has_none_and_counts_no_attemp
     assert [one["attempts"] for one in await machine.changes()] == [0]
     assert machine.upgates.requests == []
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
     assert [*await machine.documents()] == ["A-1"]
 
@@ -439,7 +439,7 @@ async def test_waiting_for_budget_blocks_only_what_has_none_and_counts_no_attemp
 @pytest.mark.rule("R49")
 async def test_too_many_requests_closes_the_lane_until_they_say(machine: Engine) -> None:
     machine.upgates.judges.append(answering(429, Retry_After="120"))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -468,7 +468,7 @@ async def test_the_gravest_of_several_failures_decides(machine: Engine) -> None:
         raise next(errors)
 
     reader = reading_orders_by(machine, readers.ChangeReader(fail, 1))
-    await machine.hint(Kind.ORDER, "A-1", "A-2", "A-3")
+    await machine.mark(Kind.ORDER, "A-1", "A-2", "A-3")
 
     await machine.pull(by=reader)
 
@@ -480,7 +480,7 @@ async def test_an_unforeseen_error_is_raised(machine: Engine) -> None:
         raise ZeroDivisionError
 
     reader = reading_orders_by(machine, readers.ChangeReader(fail, 100))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     with pytest.raises(ZeroDivisionError):
         await machine.pull(by=reader)
@@ -489,19 +489,19 @@ async def test_an_unforeseen_error_is_raised(machine: Engine) -> None:
 # --- during the work ----------------------------------------------------------------------------------------
 
 
-async def test_a_hint_during_the_reading_is_read_again(machine: Engine) -> None:
+async def test_a_mark_during_the_reading_is_read_again(machine: Engine) -> None:
     machine.upgates.order("A-1")
     machine.upgates.order("A-1", order_total=331)
 
-    hinted: list[httpx.Request] = []
+    marked: list[httpx.Request] = []
 
     async def first(request: httpx.Request) -> None:
-        if not hinted:
-            hinted.append(request)
-            await machine.hint(Kind.ORDER, "A-1")
+        if not marked:
+            marked.append(request)
+            await machine.mark(Kind.ORDER, "A-1")
 
     machine.service.http.event_hooks["request"].append(first)
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
     machine.watch.move(seconds=10)
@@ -526,8 +526,8 @@ async def test_no_transaction_is_open_while_another_system_is_asked(machine: Eng
             open_ones.extend(rows.all())
 
     machine.service.http.event_hooks["request"].append(look)
-    await machine.hint(Kind.ORDER, "A-1")
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.ORDER, "A-1")
+    await machine.mark(Kind.FACTS, "facts")
 
     await machine.drain()
 
@@ -598,7 +598,7 @@ async def test_parameters_are_read_where_a_target_shows_them_and_cost_one_call(
     machine = await make_engine(connected=False, settings=shop_settings)
     await machine.connect(system)
     seen = parameters_of(machine, machine.target if system == "upp" else machine.other)
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.mark(Kind.PRODUCT, "1", "2")
 
     await machine.pull()
 
@@ -621,7 +621,7 @@ async def test_the_first_import_reads_parameters_page_by_page(make_engine: MakeE
 async def test_a_product_without_variants_has_no_parameters_to_ask_for(make_engine: MakeEngine) -> None:
     machine = await make_engine(settings={"upp.variant_titles": True})
     machine.upgates.sell(1)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
 
     await machine.pull()
 
@@ -640,7 +640,7 @@ async def test_a_shop_that_keeps_prices_without_vat_is_read_as_such(make_engine:
     machine.target.mapping = wants
     lists = [{"name": "Výchozí", "price_original": 100}]
     machine.upgates.sell(1, prices=[{"language": "cs", "currency": "CZK", "vat": 21, "pricelists": lists}])
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
 
     await machine.pull()
 

@@ -72,7 +72,7 @@ async def test_the_next_page_is_asked_for_while_one_is_stored_and_each_once(impo
 async def test_a_product_that_was_read_again_meanwhile_stays_as_it_was_read_last(importing: Engine) -> None:
     async with page_being_stored(importing) as work:
         importing.upgates.sell(150, code="NEW")
-        await importing.hint(Kind.PRODUCT, "150")
+        await importing.mark(Kind.PRODUCT, "150")
     async with asyncio.timeout(DEADLINE):
         await work
     await importing.drain()

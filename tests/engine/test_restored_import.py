@@ -33,7 +33,7 @@ async def test_an_import_goes_on_where_its_backup_stood_and_what_changed_since_i
     changed = {"last_update_time": machine.watch().isoformat()}
     machine.upgates.sell(5, code="LATER-5", **changed)  # of page 1, which the backup has
     machine.upgates.sell(331, code="LATER-331", **changed)
-    await machine.hint(Kind.PRODUCT, "5", "331")
+    await machine.mark(Kind.PRODUCT, "5", "331")
     await machine.drain()
     delivered = await held(machine)
 

@@ -89,7 +89,7 @@ async def test_what_orders_wait_for_comes_with_the_list_and_the_rest_is_asked_fo
     machine.upgates.sell(1, 2)
     machine.upgates.sell(3, archived_yn=True)
     soon = machine.watch() + timedelta(minutes=1)
-    await machine.hint(Kind.PRODUCT, "1", "3", origin=Origin.SCHEDULE, purpose=Purpose.ORDERS, due_at=soon)
+    await machine.mark(Kind.PRODUCT, "1", "3", origin=Origin.SCHEDULE, purpose=Purpose.ORDERS, due_at=soon)
     await begin(machine)
 
     await machine.drain()
@@ -102,7 +102,7 @@ async def test_what_orders_wait_for_comes_with_the_list_and_the_rest_is_asked_fo
 async def test_what_the_shop_announced_while_a_list_is_read_is_read_by_itself(machine: Engine) -> None:
     machine.upgates.sell(1)
     later = machine.watch() + timedelta(seconds=5)
-    await machine.hint(Kind.PRODUCT, "1", due_at=later)
+    await machine.mark(Kind.PRODUCT, "1", due_at=later)
     await begin(machine)
 
     await machine.drain()
@@ -318,7 +318,7 @@ async def test_an_import_of_what_the_shop_does_not_show_can_be_started_again(mac
     assert machine.upgates.requests == []
     assert [problem.key for problem in await machine.problems()] == ["shop.no_right"]
 
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await machine.drain()
 
     assert machine.target.times() == {"p-1": 1}
@@ -337,16 +337,16 @@ async def test_the_net_repairs_and_counts_what_no_webhook_announced(machine: Eng
     machine.upgates.sell(1, 2, 3, last_update_time=stamp(machine, days=9))
     machine.upgates.order("A-1", "A-2", last_update_time=stamp(machine, days=9))
     await begin(machine)
-    await machine.hint(Kind.ORDER, "A-1", "A-2", origin=Origin.IMPORT)
+    await machine.mark(Kind.ORDER, "A-1", "A-2", origin=Origin.IMPORT)
     await machine.drain()
     machine.target.received.clear()
     # three changes: one is announced and waits, one is announced and was read, one is not announced
     recently = stamp(machine, minutes=1)
     machine.upgates.sell(1, 2, 3, stock=9, last_update_time=recently)
     machine.upgates.order("A-2", order_total=999, last_update_time=recently)
-    await machine.hint(Kind.PRODUCT, "2")
+    await machine.mark(Kind.PRODUCT, "2")
     await machine.drain()
-    await machine.hint(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
+    await machine.mark(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
     machine.watch.move(minutes=1)
     await machine.run("UPDATE changes SET attempts = 1")  # so that it does not fill a call
 
@@ -362,7 +362,7 @@ async def test_the_net_repairs_and_counts_what_no_webhook_announced(machine: Eng
 
 async def test_the_net_sees_what_has_just_left_the_shop(machine: Engine) -> None:
     machine.upgates.sell(1)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     await machine.drain()
     machine.upgates.sell(1, active_yn=False, stock=0, last_update_time=stamp(machine))
 
@@ -552,7 +552,7 @@ async def test_news_go_on_while_the_import_is_paused(machine: Engine) -> None:
     machine.upgates.order("O-1")
     await begin(machine)
     await pause(machine)
-    await machine.hint(Kind.ORDER, "O-1")
+    await machine.mark(Kind.ORDER, "O-1")
 
     await machine.drain()
 

@@ -286,7 +286,7 @@ async def test_what_changed_since_the_backup_is_sent_again_even_if_it_is_as_it_w
         return raw_product(product_id=product_id, stock=4, last_update_time=changed_at.isoformat())
 
     machine.upgates.products = {7: shown(7, 9), 8: shown(8, 9)}
-    await machine.hint(Kind.PRODUCT, "7", "8")
+    await machine.mark(Kind.PRODUCT, "7", "8")
     await machine.drain()
     await machine.service.scheduler.run_once()
     machine.watch.move(hours=3)

@@ -51,7 +51,7 @@ async def look(machine: Engine, *, after: timedelta = LAG) -> None:
 async def sold(machine: Engine, product: dict[str, Any]) -> None:
     """*product* is on sale, at the target too."""
     machine.upgates.products[product["product_id"]] = product
-    await machine.hint(Kind.PRODUCT, str(product["product_id"]))
+    await machine.mark(Kind.PRODUCT, str(product["product_id"]))
     await machine.drain()
 
 
@@ -64,13 +64,13 @@ async def sold(machine: Engine, product: dict[str, Any]) -> None:
 async def test_an_empty_answer_for_a_moment_takes_nothing_away_and_forgets_no_new_order(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     machine.upgates.order("X")
-    await machine.hint(Kind.ORDER, "X")
+    await machine.mark(Kind.ORDER, "X")
     await machine.drain()
     before = await at_the_target(machine)
     machine.upgates.order("A")
     machine.upgates.judges.append(nothing)
-    await machine.hint(Kind.PRODUCT, "7")
-    await machine.hint(Kind.ORDER, "X", "A")
+    await machine.mark(Kind.PRODUCT, "7")
+    await machine.mark(Kind.ORDER, "X", "A")
     await machine.drain()
 
     assert await at_the_target(machine) == before
@@ -114,7 +114,7 @@ async def test_an_old_version_that_is_news_to_us_is_asked_for_once_more_too(mach
     await sold(machine, of(4, 90))
     missed = of(6, 30)
     if heard == "between":  # it was to be read already when the webhook came
-        await machine.hint(Kind.PRODUCT, "7", origin=Origin.SCHEDULE, now=machine.watch() - timedelta(minutes=30))
+        await machine.mark(Kind.PRODUCT, "7", origin=Origin.SCHEDULE, now=machine.watch() - timedelta(minutes=30))
     newest = of(9, 0)
     await sold(machine, missed)
     assert await at_the_target(machine) == {"p-7": 6}
@@ -132,7 +132,7 @@ async def test_a_burst_of_which_all_is_older_than_its_webhook_is_not_read_twice(
     machine.upgates.sell(
         *range(1, number + 1), last_update_time=(machine.watch() - timedelta(hours=9)).isoformat()
     )
-    await machine.hint(Kind.PRODUCT, *(str(one) for one in range(1, number + 1)), now=machine.watch())
+    await machine.mark(Kind.PRODUCT, *(str(one) for one in range(1, number + 1)), now=machine.watch())
     machine.watch.move(seconds=10)  # a burst is gathered
 
     await machine.pull()
@@ -145,7 +145,7 @@ async def test_a_burst_of_which_all_is_older_than_its_webhook_is_not_read_twice(
 async def test_what_changed_just_now_and_brought_nothing_new_is_not_asked_for_again(machine: Engine) -> None:
     machine.upgates.order("A", last_update_time=machine.watch().isoformat())
     for _ in range(2):
-        await machine.hint(Kind.ORDER, "A")
+        await machine.mark(Kind.ORDER, "A")
         await machine.drain()
 
     assert await machine.change_keys() == []
@@ -160,7 +160,7 @@ async def test_what_is_announced_anew_is_not_gone_because_two_looks_that_come_to
     machine.upgates.judges.append(nothing)
     for _ in range(2):
         machine.watch.move(minutes=20)
-        await machine.hint(Kind.PRODUCT, "7")
+        await machine.mark(Kind.PRODUCT, "7")
         await machine.pull()
     assert await at_the_target(machine) == before
 
@@ -176,7 +176,7 @@ async def test_what_is_announced_anew_is_not_gone_because_two_looks_that_come_to
 async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     machine.upgates.products.clear()
-    await machine.hint(Kind.PRODUCT, "7")
+    await machine.mark(Kind.PRODUCT, "7")
     await machine.drain()
     assert await at_the_target(machine) == {"p-7": 4}
 
@@ -190,10 +190,10 @@ async def test_a_product_that_is_gone_goes_after_a_second_look_minutes_later(mac
 async def test_an_order_that_was_missing_once_is_not_sent_before_the_second_look(machine: Engine) -> None:
     """It could not be sent while it was there; a moment later it is asked for again, and perhaps deleted."""
     machine.upgates.order("A")
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     await machine.pull()
     machine.upgates.orders.clear()
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
 
     await machine.drain()
     assert await at_the_target(machine) == {}
@@ -207,10 +207,10 @@ async def test_an_order_that_was_missing_once_is_not_sent_before_the_second_look
 @pytest.mark.situation("look.order")
 async def test_an_order_that_was_missing_once_and_is_there_is_sent(machine: Engine) -> None:
     machine.upgates.order("A")
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     await machine.pull()
     machine.upgates.judges.append(nothing)
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     await machine.drain()
     machine.upgates.judges.clear()
 
@@ -225,7 +225,7 @@ async def test_two_looks_within_the_lag_are_one(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     machine.upgates.judges.append(nothing)
     for _ in range(4):
-        await machine.hint(Kind.PRODUCT, "7")
+        await machine.mark(Kind.PRODUCT, "7")
         await look(machine, after=LAG / 5)
 
     assert await at_the_target(machine) == {"p-7": 4}
@@ -337,7 +337,7 @@ async def test_a_product_that_gets_variants_is_sold_by_them_at_once(machine: Eng
 async def test_what_was_announced_as_deleted_and_is_missing_goes_at_once(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
     machine.upgates.products.clear()
-    await machine.hint(Kind.PRODUCT, "7", origin=Origin.DELETION)
+    await machine.mark(Kind.PRODUCT, "7", origin=Origin.DELETION)
 
     await machine.drain()
 
@@ -349,7 +349,7 @@ async def test_what_was_announced_as_deleted_and_is_missing_goes_at_once(machine
 async def test_a_variant_that_was_announced_as_deleted_goes_at_once(machine: Engine) -> None:
     await sold(machine, two_sizes(1, 2))
     machine.upgates.products[7] = two_sizes(1)
-    await machine.hint(Kind.VARIANT, "2", origin=Origin.DELETION)
+    await machine.mark(Kind.VARIANT, "2", origin=Origin.DELETION)
 
     await machine.drain()
 
@@ -362,7 +362,7 @@ async def test_what_was_announced_as_deleted_and_still_stands_in_the_answer_is_l
     machine: Engine,
 ) -> None:
     await sold(machine, raw_product(product_id=7))
-    await machine.hint(Kind.PRODUCT, "7", origin=Origin.DELETION)
+    await machine.mark(Kind.PRODUCT, "7", origin=Origin.DELETION)
     await machine.drain()
     machine.upgates.products.clear()
 
@@ -374,7 +374,7 @@ async def test_what_was_announced_as_deleted_and_still_stands_in_the_answer_is_l
 @pytest.mark.situation("after.deleted_there")
 async def test_what_was_announced_as_deleted_and_stays_is_left_alone_in_the_end(machine: Engine) -> None:
     await sold(machine, raw_product(product_id=7))
-    await machine.hint(Kind.PRODUCT, "7", origin=Origin.DELETION)
+    await machine.mark(Kind.PRODUCT, "7", origin=Origin.DELETION)
     for _ in range(5):
         await look(machine, after=timedelta(minutes=3))
 
@@ -388,7 +388,7 @@ async def test_what_was_announced_as_deleted_and_stays_is_left_alone_in_the_end(
 
 @pytest.mark.situation("after.created")
 async def test_an_announced_order_that_is_late_is_asked_for_again_and_given_up_in_the_end(machine: Engine) -> None:
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     for _ in range(70):
         await look(machine, after=timedelta(minutes=1))
 
@@ -400,7 +400,7 @@ async def test_an_announced_order_that_is_late_is_asked_for_again_and_given_up_i
 @pytest.mark.situation("after.created")
 @pytest.mark.situation("look.order")
 async def test_an_order_that_appears_after_half_an_hour_is_delivered(machine: Engine) -> None:
-    await machine.hint(Kind.ORDER, "A")
+    await machine.mark(Kind.ORDER, "A")
     await look(machine, after=timedelta(minutes=16))
     machine.upgates.order("A")
 
@@ -415,11 +415,11 @@ async def test_an_order_that_appears_after_half_an_hour_is_delivered(machine: En
 async def test_second_looks_share_a_call(machine: Engine) -> None:
     for number in range(1, 91):
         machine.upgates.sell(number)
-    await machine.hint(Kind.PRODUCT, *map(str, range(1, 91)))
+    await machine.mark(Kind.PRODUCT, *map(str, range(1, 91)))
     await machine.drain()
     for number in range(1, 91):
         machine.upgates.sell(number, stock=0)
-    await machine.hint(Kind.PRODUCT, *map(str, range(1, 91)))
+    await machine.mark(Kind.PRODUCT, *map(str, range(1, 91)))
     await machine.drain()
     calls = len(machine.upgates.requests)
 
@@ -456,7 +456,7 @@ async def test_nothing_goes_that_was_not_missing_twice_minutes_apart_and_the_end
     clock = 0.0
     for kind, minutes in looks:
         machine.upgates.products = {7: answers[kind]} if kind != "empty" else {}
-        await machine.hint(Kind.PRODUCT, "7")
+        await machine.mark(Kind.PRODUCT, "7")
         await look(machine, after=timedelta(minutes=minutes))
         clock += minutes
         less = [] if kind == "whole" else [*less, clock]
@@ -466,7 +466,7 @@ async def test_nothing_goes_that_was_not_missing_twice_minutes_apart_and_the_end
             assert less[-1] - less[0] >= LAG.total_seconds() / 60
         machine.target.received.clear()
     machine.upgates.products = {7: answers["whole"]}
-    await machine.hint(Kind.PRODUCT, "7")
+    await machine.mark(Kind.PRODUCT, "7")
     await look(machine, after=timedelta(hours=2))
     links = await machine.rows("SELECT key, sent FROM links WHERE shop_id = :shop_id AND kind = 'product'")
     assert all(b'"stock":3' in bytes(row["sent"]) for row in links), links

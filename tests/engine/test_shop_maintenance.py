@@ -22,7 +22,7 @@ from upbridge.store.changes import Kind, Origin
 
 @pytest.mark.rule("R52")
 async def test_a_webhook_about_facts_does_not_ask_for_the_owner_again(machine: Engine) -> None:
-    await machine.hint(Kind.FACTS, "facts", origin=Origin.WEBHOOK)
+    await machine.mark(Kind.FACTS, "facts", origin=Origin.WEBHOOK)
 
     await machine.pull()
 
@@ -32,10 +32,10 @@ async def test_a_webhook_about_facts_does_not_ask_for_the_owner_again(machine: E
 
 async def test_renewed_facts_release_what_was_parked(machine: Engine) -> None:
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
     await machine.run("UPDATE documents SET state = 'parked'")
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
 
     await machine.pull()
 
@@ -44,7 +44,7 @@ async def test_renewed_facts_release_what_was_parked(machine: Engine) -> None:
 
 async def test_the_webhooks_are_subscribed_once(machine: Engine) -> None:
     for _ in range(2):
-        await machine.hint(Kind.WEBHOOKS, "webhooks")
+        await machine.mark(Kind.WEBHOOKS, "webhooks")
         await machine.pull()
 
     assert [hook["event"] for hook in machine.upgates.hooks] == [
@@ -57,7 +57,7 @@ async def test_the_webhooks_are_subscribed_once(machine: Engine) -> None:
 
 @pytest.mark.rule("R45")
 async def test_last_calls_that_failed_are_kept_until_the_next_comparison_finds_none(machine: Engine) -> None:
-    await machine.hint(Kind.WEBHOOKS, "webhooks")
+    await machine.mark(Kind.WEBHOOKS, "webhooks")
     await machine.pull()
     hook = machine.upgates.hooks[0]
     at = machine.watch().isoformat()
@@ -65,7 +65,7 @@ async def test_last_calls_that_failed_are_kept_until_the_next_comparison_finds_n
 
     for status in (503, None):
         hook.update(last_error_call=at if status else None, last_error_call_status=status)
-        await machine.hint(Kind.WEBHOOKS, "webhooks")
+        await machine.mark(Kind.WEBHOOKS, "webhooks")
         await machine.pull()
         async with machine.service.engine.connect() as tx:
             found.append(await tx.scalar(text("SELECT webhook_failures FROM shops")))
@@ -80,7 +80,7 @@ async def test_last_calls_that_failed_are_kept_until_the_next_comparison_finds_n
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_login_suspends_the_shop_and_keeps_everything(machine: Engine, status: int) -> None:
     machine.upgates.judges.append(answering(status))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     assert await machine.pull() is False
 
@@ -94,7 +94,7 @@ async def test_a_refused_login_suspends_the_shop_and_keeps_everything(machine: E
 async def test_the_old_login_s_refusal_stops_no_shop_that_was_installed_again_meanwhile(machine: Engine) -> None:
     """A call is on its way with credentials that a second activation replaces."""
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     installed = [machine.watch() - timedelta(days=1), machine.watch()]
 
     async def old_login(request: httpx.Request) -> httpx.Response:
@@ -117,7 +117,7 @@ async def test_the_old_login_s_refusal_stops_no_shop_that_was_installed_again_me
 @pytest.mark.rule("R56")
 async def test_a_suspended_shop_is_asked_once_an_hour_and_nothing_else(machine: Engine) -> None:
     machine.upgates.judges.append(answering(401))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
     machine.upgates.requests.clear()
 
@@ -141,19 +141,19 @@ async def test_a_suspended_shop_is_asked_once_an_hour_and_nothing_else(machine: 
 async def test_a_probe_asked_for_while_one_is_under_way_is_not_made_within_the_hour(machine: Engine) -> None:
     """The schedules of two processes strike at once, one of them after the other's probe has begun."""
     machine.upgates.judges.append(answering(401))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
     machine.watch.move(hours=1)
     await machine.pull()
     machine.upgates.requests.clear()
 
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
     for _ in range(2):
         await machine.pull()
     assert (machine.upgates.requests, await machine.change_keys()) == ([], [("order", "A-1")])
 
     machine.watch.move(hours=1)
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
     await machine.pull()
     assert machine.upgates.paths() == ["/status"]
 
@@ -161,7 +161,7 @@ async def test_a_probe_asked_for_while_one_is_under_way_is_not_made_within_the_h
 async def test_a_probe_that_is_answered_resumes_the_shop_and_its_work(machine: Engine) -> None:
     machine.upgates.order("A-1")
     machine.upgates.judges.append(answering(401, times=1))
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
     machine.watch.move(hours=1)
 
@@ -176,7 +176,7 @@ async def test_a_probe_does_not_resume_what_an_operator_suspended(machine: Engin
     await machine.service.shops.move(
         machine.shop_id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=machine.watch(), reason=BY_OPERATOR
     )
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
 
     await machine.pull()
 
@@ -187,7 +187,7 @@ async def uninstall(machine: Engine) -> None:
     await machine.service.shops.move(
         machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.watch()
     )
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
 
 
 async def test_a_deactivated_shop_that_answers_401_loses_its_credentials(machine: Engine) -> None:
@@ -211,7 +211,7 @@ async def test_a_probe_of_the_old_login_takes_nothing_from_a_shop_installed_at_i
     """The installation is accepted between the last look at the shop and what follows from the probe."""
     machine.upgates.judges.append(answering(status))
     await machine.run("UPDATE shops SET signed_at = :at, state = :state", at=machine.watch(), state=state)
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
     installed: list[str] = []
 
     def installed_first(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -245,7 +245,7 @@ async def test_a_deactivated_shop_whose_answer_proves_nothing_keeps_its_credenti
 
 async def test_a_deactivated_shop_that_still_answers_was_replayed_and_goes_on(machine: Engine) -> None:
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await uninstall(machine)
 
     with capture_logs() as logs:
@@ -260,8 +260,8 @@ async def test_a_deactivated_shop_that_still_answers_was_replayed_and_goes_on(ma
 @pytest.mark.rule("R29")
 async def test_a_deactivated_shop_is_never_called_but_for_the_one_question(machine: Engine) -> None:
     machine.upgates.judges.append(answering(500, "/status"))
-    await machine.hint(Kind.ORDER, "A-1")
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.ORDER, "A-1")
+    await machine.mark(Kind.FACTS, "facts")
     await uninstall(machine)
 
     for _ in range(3):
@@ -274,7 +274,7 @@ async def test_a_deactivated_shop_is_never_called_but_for_the_one_question(machi
 
 async def test_a_shop_whose_credentials_are_gone_is_not_called(machine: Engine) -> None:
     await machine.run("UPDATE shops SET api_key = NULL")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 
@@ -287,7 +287,7 @@ async def test_who_connects_uphance_has_the_names_of_parameters_read_and_nothing
     machine.upgates.rare["/products/parameters"] = {"products": []}
     read_at = await machine.value("SELECT facts_at FROM shops WHERE id = :shop_id")
 
-    await machine.hint(Kind.FACTS, PARAMETERS, origin=Origin.SETTINGS)
+    await machine.mark(Kind.FACTS, PARAMETERS, origin=Origin.SETTINGS)
     await machine.pull()
 
     assert machine.upgates.paths() == ["/products/parameters"]

@@ -51,7 +51,7 @@ async def shop(make_engine: MakeEngine) -> Engine:
 
 
 async def ordered(machine: Engine, *numbers: str) -> None:
-    await machine.hint(Kind.ORDER, *numbers)
+    await machine.mark(Kind.ORDER, *numbers)
     for _ in range(5):
         await machine.drain()
         await machine.push("uphance")
@@ -195,7 +195,7 @@ async def test_a_product_that_names_a_renamed_list_has_the_lists_read_before_it_
     shop.upgates.rare["/pricelists"] = pricelists("Základní", "VIP", default="Základní")
     shop.upgates.requests.clear()
 
-    await shop.hint(Kind.PRODUCT, "1")
+    await shop.mark(Kind.PRODUCT, "1")
     await shop.pull(monotonic=iter((0.0, 0.0, 20.0)).__next__)
     await shop.push()
 

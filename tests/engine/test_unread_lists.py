@@ -57,10 +57,10 @@ async def test_a_list_that_never_answers_a_new_shop_holds_up_what_needs_it_alone
     machine.upgates.sell(1)
     machine.upgates.order("A-1")
     break_list(machine, path)
-    await machine.hint(Kind.FACTS, "facts", origin=Origin.LIFECYCLE)
-    await machine.hint(Kind.WEBHOOKS, "webhooks", origin=Origin.LIFECYCLE)
-    await machine.hint(Kind.ORDER, "A-1")
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.FACTS, "facts", origin=Origin.LIFECYCLE)
+    await machine.mark(Kind.WEBHOOKS, "webhooks", origin=Origin.LIFECYCLE)
+    await machine.mark(Kind.ORDER, "A-1")
+    await machine.mark(Kind.PRODUCT, "1")
 
     await work(machine, minutes=2)
 
@@ -103,16 +103,16 @@ async def test_a_list_that_is_shorter_for_a_moment_takes_nothing_away(
     euros = raw_prices(language="sk", currency="EUR", pricelist={"price_with_vat": 5, "price_without_vat": 4})
     machine.upgates.sell(1, prices=[raw_prices(), euros])
     machine.upgates.order("A-1")
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await machine.drain()
-    await machine.hint(Kind.PRODUCT, "1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.PRODUCT, "1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.drain()
     before, sent = (await machine.shop()).facts, len(upp.received)
     [(name, whole)] = WHOLE[path].items()
 
     machine.upgates.rare[path] = {name: whole[len(whole) - rows :]}
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await machine.drain()
     assert (await machine.shop()).facts == before
     machine.upgates.rare[path] = {name: whole}
@@ -124,7 +124,7 @@ async def test_a_list_that_is_shorter_for_a_moment_takes_nothing_away(
     )
 
     machine.upgates.rare[path] = {name: whole[:1]}
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await work(machine, minutes=5)
 
     assert (await machine.shop()).facts != before

@@ -28,8 +28,8 @@ def spoil(machine: Engine, what: dict[str, Any]) -> None:
 @pytest.mark.situation("field.unstorable")
 async def test_by_key_its_neighbours_go_on_and_it_is_reported(machine: Engine) -> None:
     spoil(machine, {"code": LONG})
-    await machine.hint(Kind.PRODUCT, "1", "2", "3", "4", "5")
-    await machine.hint(Kind.ORDER, "A", "B", "C")
+    await machine.mark(Kind.PRODUCT, "1", "2", "3", "4", "5")
+    await machine.mark(Kind.ORDER, "A", "B", "C")
 
     await machine.drain()
 
@@ -37,7 +37,7 @@ async def test_by_key_its_neighbours_go_on_and_it_is_reported(machine: Engine) -
     assert [(one.key, one.entity) for one in await machine.problems()] == [("product.unreadable", "3")]
     assert await machine.changes() == []
     machine.upgates.sell(3)
-    await machine.hint(Kind.PRODUCT, "3")
+    await machine.mark(Kind.PRODUCT, "3")
     await machine.drain()
     assert "p-3" in machine.target.times()
     assert await machine.problems() == []
@@ -62,7 +62,7 @@ def test_what_is_longer_than_any_code_names_nothing() -> None:
 
 async def test_a_failure_of_the_database_itself_is_raised(machine: Engine) -> None:
     machine.upgates.sell(1)
-    await machine.hint(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1")
     await machine.run("ALTER TABLE variants RENAME TO elsewhere")
     try:
         with pytest.raises(Exception, match="variants"):

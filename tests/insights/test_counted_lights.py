@@ -36,7 +36,7 @@ async def test_the_metric_counts_the_very_lights_of_the_pages(
     await make_shop(state="uninstalled")
     for shop_id in ids[::2]:
         await insert_rows(engine, connection_row(shop_id, "upp", account=str(shop_id)))
-        await insert_rows(engine, change_row(shop_id, "order", "1", hinted_at=NOON, due_at=NOON))
+        await insert_rows(engine, change_row(shop_id, "order", "1", marked_at=NOON, due_at=NOON))
     connections, expected = Connections(engine, cipher), Counter[Light]()
     for shop_id in ids:
         rows = await connections.of(shop_id)

@@ -95,7 +95,7 @@ async def test_nothing_is_missed_where_nothing_changed(engine: AsyncEngine) -> N
 
 async def test_what_waits_is_counted_with_its_age(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id, since = ShopId(await make_shop()), NOON - timedelta(minutes=5)
-    await insert_rows(engine, change_row(shop_id, "order", "1", hinted_at=since, due_at=since))
+    await insert_rows(engine, change_row(shop_id, "order", "1", marked_at=since, due_at=since))
     await insert_rows(engine, document_row(shop_id, "upp", "1", since=since, due_at=since))
 
     found = await counted(engine)

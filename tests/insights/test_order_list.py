@@ -49,10 +49,10 @@ async def test_an_order_that_was_announced_and_never_read_is_listed_as_waiting(
         engine,
         order_row(shop_id, "known"),
         change_row(shop_id, "order", "known"),
-        *(change_row(shop_id, "order", f"new-{number:05}", hinted_at=NOON) for number in range(PAGE + 2)),
-        change_row(shop_id, "order", "old", hinted_at=NOON - timedelta(days=2)),
-        change_row(shop_id, "order", "deleted", origin="deletion", hinted_at=NOON),
-        change_row(shop_id, "product", "7", hinted_at=NOON),
+        *(change_row(shop_id, "order", f"new-{number:05}", marked_at=NOON) for number in range(PAGE + 2)),
+        change_row(shop_id, "order", "old", marked_at=NOON - timedelta(days=2)),
+        change_row(shop_id, "order", "deleted", origin="deletion", marked_at=NOON),
+        change_row(shop_id, "product", "7", marked_at=NOON),
         problem_row(shop_id, "new-00001", target="upgates", key="read.refused"),
     )
 

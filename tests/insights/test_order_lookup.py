@@ -87,7 +87,7 @@ async def test_the_history_says_of_which_order_it_was_shown(machine: Engine) -> 
 async def test_a_system_has_exactly_this_until_the_order_changes(machine: Engine) -> None:
     machine.upgates.order("O-1")
     (new,) = (await asked(machine)).copies
-    await machine.hint(Kind.ORDER, "O-1")
+    await machine.mark(Kind.ORDER, "O-1")
     await machine.drain()
 
     (same,) = (await asked(machine)).copies
@@ -181,7 +181,7 @@ async def test_without_calls_left_for_it_no_system_is_asked_and_the_moment_is_na
     assert waits.value.until is not None
     assert machine.watch() < waits.value.until <= hour + timedelta(hours=1)
     assert machine.upgates.requests == []
-    await machine.hint(Kind.ORDER, "O-1")
+    await machine.mark(Kind.ORDER, "O-1")
     await machine.drain()
     assert machine.target.times() == {"O-1": 1}
 

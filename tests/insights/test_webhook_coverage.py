@@ -86,12 +86,12 @@ async def test_what_the_net_finds_alone_is_counted_and_repaired_and_what_was_ann
 ) -> None:
     machine.upgates.sell(1, 2)
     for number in (1, 2):
-        await machine.hint(Kind.PRODUCT, str(number))
+        await machine.mark(Kind.PRODUCT, str(number))
     await machine.drain()
     moment = machine.watch() + timedelta(minutes=1)
     machine.upgates.sell(1, 2, last_update_time=moment.isoformat(), stock=99)
     machine.watch.move(hours=1)
-    await machine.hint(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
+    await machine.mark(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
 
     async with machine.db.begin() as tx:
         await start_reconciliation(tx, machine.shop_id, now=machine.watch())

@@ -41,7 +41,7 @@ def said() -> Iterator[list[Any]]:
         yield entries
 
 
-async def hints(rows: Rows) -> set[tuple[str, str, str]]:
+async def marks(rows: Rows) -> set[tuple[str, str, str]]:
     return {(row["source"], row["kind"], row["key"]) for row in await rows("changes")}
 
 
@@ -59,7 +59,7 @@ class TestInstall:
         credentials = await shops.credentials(shop.id)
         assert credentials is not None
         assert (credentials.api_url, credentials.api_key) == (API_URL, "first-key")
-        assert await hints(rows) == {("upgates", "facts", "facts"), ("upgates", "webhooks", "webhooks")}
+        assert await marks(rows) == {("upgates", "facts", "facts"), ("upgates", "webhooks", "webhooks")}
         assert outside.woken == [Lane.pull(shop.id, "upgates")]
 
     @pytest.mark.rule("R10")
@@ -299,7 +299,7 @@ class TestUninstall:
         assert (response.status_code, response.json()) == (200, OK)
         assert (await shops.get(shop_id)).state is ShopState.UNINSTALLING
         assert await shops.credentials(shop_id) is not None
-        assert await hints(rows) == {("upgates", "probe", "probe")}
+        assert await marks(rows) == {("upgates", "probe", "probe")}
         assert outside.woken == [Lane.pull(shop_id, "upgates")]
 
     @pytest.mark.rule("R8")
@@ -314,7 +314,7 @@ class TestUninstall:
 
         assert (response.status_code, response.json()) == (200, OK)
         assert (await shops.get(shop_id)).state is ShopState.ACTIVE
-        assert await hints(rows) == {("upgates", "probe", "probe")}
+        assert await marks(rows) == {("upgates", "probe", "probe")}
         assert [entry["seen_on"] for entry in said if entry["event"] == "uninstall_may_be_a_replay"] == ["open"]
 
     @pytest.mark.rule("R8")
@@ -339,7 +339,7 @@ class TestUninstall:
         await call("uninstall", upgates.uninstall(at=NOON - timedelta(seconds=1)))
 
         assert (await shops.by_token("shop-1")).state is ShopState.ACTIVE
-        assert ("upgates", "probe", "probe") in await hints(rows)
+        assert ("upgates", "probe", "probe") in await marks(rows)
 
     async def test_twice_is_the_same_as_once(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops, rows: Rows
@@ -390,7 +390,7 @@ class TestVersion:
 
         assert (response.status_code, response.json()) == (200, OK)
         assert (await shops.get(shop_id)).version == 2
-        assert await hints(rows) == {("upgates", "facts", "facts"), ("upgates", "webhooks", "webhooks")}
+        assert await marks(rows) == {("upgates", "facts", "facts"), ("upgates", "webhooks", "webhooks")}
 
     async def test_brings_new_credentials_if_they_were_signed(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops
@@ -637,7 +637,7 @@ class TestAnyInput:
                 ),
             },
         ),
-        hints=st.dictionaries(st.sampled_from(["version", "current_admin_language"]), json_values),
+        unsigned=st.dictionaries(st.sampled_from(["version", "current_admin_language"]), json_values),
     )
     async def test_that_upgates_signed_never_breaks_an_endpoint(
         self,
@@ -647,10 +647,10 @@ class TestAnyInput:
         endpoint: str,
         token: str,
         access: dict[str, str],
-        hints: dict[str, Any],
+        unsigned: dict[str, Any],
     ) -> None:
         body = getattr(upgates, endpoint)(token, **access)
 
-        response = await client.post(f"/addon/{endpoint}", content=json.dumps({**body, **hints}).encode())
+        response = await client.post(f"/addon/{endpoint}", content=json.dumps({**body, **unsigned}).encode())
 
         assert response.status_code in {200, 403, 404}

@@ -309,7 +309,7 @@ class TestTheWindow:
         assert moment("2026-10-25T02:30:00", now=second) == second
 
 
-class TestTheHints:
+class TestWhatIsNotSigned:
     @pytest.mark.parametrize(
         ("value", "number"),
         [

@@ -76,7 +76,7 @@ FOREIGN = Cipher([LOST]).encrypt("{}")
 
 async def test_a_shop_whose_key_no_key_opens_rests_and_loses_nothing(machine: Engine) -> None:
     await machine.run("UPDATE shops SET api_key = :sealed WHERE id = :shop_id", sealed=FOREIGN)
-    await machine.hint(Kind.PRODUCT, "12")
+    await machine.mark(Kind.PRODUCT, "12")
 
     with capture_logs() as logs:
         assert await machine.pull() is False
@@ -87,7 +87,7 @@ async def test_a_shop_whose_key_no_key_opens_rests_and_loses_nothing(machine: En
     assert machine.upgates.requests == []
     for _ in range(2):  # asked whether it is back, and whether it has left
         machine.watch.move(hours=2)
-        await machine.hint(Kind.PROBE, "probe")
+        await machine.mark(Kind.PROBE, "probe")
         await machine.pull()
     assert await machine.value("SELECT api_key FROM shops WHERE id = :shop_id") == FOREIGN
     assert ("product", "12") in await machine.change_keys()

@@ -129,7 +129,7 @@ async def test_what_happens_while_the_login_is_refused_waits_for_the_next(machin
     await machine.run("DELETE FROM changes")
     await machine.service.connections.break_off(machine.shop_id, "upp", "401", now=machine.watch())
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
     waiting = await machine.documents("upp")
     machine.watch.move(days=3)
@@ -479,7 +479,7 @@ async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machin
     await machine.service.shops.move(
         machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.watch()
     )
-    await machine.hint(Kind.PROBE, "probe")
+    await machine.mark(Kind.PROBE, "probe")
 
     await machine.pull()
     await machine.service.scheduler.run_once()
@@ -547,7 +547,7 @@ async def test_a_channel_that_is_new_in_uphance_is_known_the_day_after(machine: 
 
     for expected in (1, 2):
         await machine.run("DELETE FROM changes")
-        await machine.hint(Kind.CATALOGUE, "catalogue", source="uphance")
+        await machine.mark(Kind.CATALOGUE, "catalogue", source="uphance")
         await machine.pull("uphance")
         row = (await machine.service.connections.of(machine.shop_id))["uphance"]
         assert len(row.facts["channels"]) == expected

@@ -71,5 +71,5 @@ def test_the_database_is_asked_for_the_time_only_where_its_own_is_meant() -> Non
 
 def test_the_walk_sees_what_it_looks_for() -> None:
     assert moments("links") == {"updated_at"}
-    assert moments("changes") == {"hinted_at", "due_at"}
+    assert moments("changes") == {"marked_at", "due_at"}
     assert len(INSERTS) + len(CORE) > 15

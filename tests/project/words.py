@@ -30,6 +30,8 @@ NAMES: dict[str, str] = {
     "foresight": "settings preview",
     "fuse": "login breaker",
     "give_back": "release",
+    "hint": "mark as changed",
+    "hinted": "marked",
     "journal": "order timeline",
     "look_around": "refresh the facts",
     "manieth": "every n-th",
@@ -49,7 +51,7 @@ NAMES: dict[str, str] = {
 }
 
 #: Names that only look like one of the above, and why they stay.
-SPARED: dict[str, str] = {}
+SPARED: dict[str, str] = {"param_hint": "of the library for commands"}
 
 #: A turn of phrase that is gone, and what to write.
 PHRASES: dict[str, str] = {

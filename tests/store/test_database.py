@@ -113,7 +113,7 @@ def test_code_that_would_create_customers_again_is_refused(empty_url: str) -> No
     migrate(empty_url)
 
     with psycopg.connect(empty_url) as tx:
-        assert tx.execute("SELECT oldest FROM compatibility").fetchall() == [("0024",)]
+        assert tx.execute("SELECT oldest FROM compatibility").fetchall() == [("0037",)]
 
 
 def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str) -> None:

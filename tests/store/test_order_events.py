@@ -83,8 +83,8 @@ async def test_of_what_was_sent_a_copy_without_personal_data_stays(machine: Engi
 async def test_the_delay_counts_from_when_we_heard_of_the_order(machine: Engine) -> None:
     heard = machine.watch()
     machine.upgates.order("1")
-    await machine.hint(Kind.ORDER, "1")
-    await machine.run("UPDATE changes SET hinted_at = :at", at=heard)
+    await machine.mark(Kind.ORDER, "1")
+    await machine.run("UPDATE changes SET marked_at = :at", at=heard)
     machine.watch.move(seconds=30)
     await machine.pull()
     machine.watch.move(seconds=12)

@@ -94,8 +94,8 @@ async def take(machine: Engine, limit: int = 100) -> list[changes.Change]:
 async def crowded(machine: Engine) -> Engine:
     """A shop whose catalogue and orders have all changed at once; the table was counted when it had grown
     (`maintenance/analyze.py`), and not since."""
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(MANY)))
-    await machine.hint(Kind.ORDER, *(f"A-{number}" for number in range(MANY)), purpose=Purpose.SAFETY)
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(MANY)))
+    await machine.mark(Kind.ORDER, *(f"A-{number}" for number in range(MANY)), purpose=Purpose.SAFETY)
     await machine.run("ANALYZE changes")
     return machine
 
@@ -125,7 +125,7 @@ async def test_what_has_no_budget_is_not_read_every_second(crowded: Engine) -> N
     assert await due(crowded) == []
 
     assert await rows_read(crowded, "changes", lambda: due(crowded)) <= A_FEW
-    await crowded.hint(Kind.FACTS, "facts")
+    await crowded.mark(Kind.FACTS, "facts")
     assert await due(crowded) == [lane]
 
 

@@ -122,7 +122,7 @@ AMISS: dict[str, Amiss] = {
     ),
     "a first import": Amiss(lambda shop: run_row(shop, "product"), {"product.upp": "importing"}),
     "an order that has waited to be read for an hour": Amiss(
-        lambda shop: change_row(shop, "order", "A", hinted_at=NOON - LATE),
+        lambda shop: change_row(shop, "order", "A", marked_at=NOON - LATE),
         {"order.upp": "late", "order.uphance": "late"},
     ),
     "a shop that does not answer": Amiss(

@@ -20,10 +20,10 @@ def _without_turns(work: Coroutine[Any, Any, T]) -> T:
 
 
 def read_upgates(event: str, body: bytes) -> ChangedKeys:
-    """The hints in a delivery of *event* from Upgates."""
+    """What a delivery of *event* from Upgates says has changed."""
     return parsing.read_upgates(event, _without_turns(parsing.object_of(body)))
 
 
 def read_connected(source: Source, body: bytes) -> ChangedKeys:
-    """The hint in a delivery from a connected system."""
+    """What a delivery from a connected system says has changed."""
     return parsing.read_connected(source, _without_turns(parsing.object_of(body)))

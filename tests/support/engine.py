@@ -73,7 +73,7 @@ class Engine:
 
     # --- the steps ------------------------------------------------------------------------------------------
 
-    async def hint(self, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK, **more: Any) -> None:
+    async def mark(self, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK, **more: Any) -> None:
         """Say that something may have changed, a moment before the worker looks; a burst so long before that it
         has been gathered."""
         source = more.pop("source", "upgates")

@@ -51,12 +51,12 @@ def two_lists(retail: int, vip: int | None, **overrides: Any) -> dict[str, Any]:
 
 
 async def sold(machine: Engine, *numbers: int) -> None:
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in numbers))
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in numbers))
     await machine.drain()
 
 
 async def facts_changed(machine: Engine) -> None:
     """A webhook says that facts have changed; everything that follows is done."""
     machine.watch.move(minutes=1)
-    await machine.hint(Kind.FACTS, "facts")
+    await machine.mark(Kind.FACTS, "facts")
     await machine.drain()

@@ -51,9 +51,9 @@ def test_a_zero_date() -> None:
 def test_a_list_with_gaps() -> None:
     [body] = reported_fault("09")["input"].values()
 
-    hints = read_upgates("Orders.update", json.dumps(body).encode())
+    changed = read_upgates("Orders.update", json.dumps(body).encode())
 
-    assert hints.keys == {Kind.ORDER: ["A1", "A2"]}
+    assert changed.keys == {Kind.ORDER: ["A1", "A2"]}
 
 
 def test_blanks_around_a_code() -> None:

@@ -400,7 +400,7 @@ class TestReadingSide:
             connection_row(shop_id, "uphance"),
             link_row(shop_id, "uphance", "O-1"),
             lane_row(shop_id, "pull", "upgates", reason="500", since=since, until=NOON + timedelta(minutes=1)),
-            *(change_row(shop_id, "order", f"O-{number}", hinted_at=since) for number in range(2, 8)),
+            *(change_row(shop_id, "order", f"O-{number}", marked_at=since) for number in range(2, 8)),
         )
 
         [order] = [flow for flow in (await stand(pages, shop_id)).flows if flow.name == "order.uphance"]

@@ -55,7 +55,7 @@ async def _furnished(make_shop: MakeShop, engine: AsyncEngine) -> ShopId:
             )
             for number in range(3)
         ),
-        change_row(shop_id, "order", PLANTED, hinted_at=NOON - timedelta(minutes=3)),
+        change_row(shop_id, "order", PLANTED, marked_at=NOON - timedelta(minutes=3)),
         document_row(shop_id, "upp", PLANTED, body=PLANTED.encode()),
         delivery_row(shop_id, PLANTED),
         order_row(shop_id, PLANTED),

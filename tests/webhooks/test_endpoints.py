@@ -76,7 +76,7 @@ async def test_a_delivery_that_comes_twice_is_one_change(site: Site) -> None:
 
 
 @pytest.mark.rule("R40")
-async def test_ten_thousand_hints_about_one_product_are_one_row(site: Site) -> None:
+async def test_ten_thousand_marks_about_one_product_are_one_row(site: Site) -> None:
     body = {"products": [{"product_id": 7}] * 5000}
     for _ in range(2):
         assert (await site.post("Products.update", body)).status_code == 204
@@ -125,7 +125,7 @@ async def test_a_burst_is_stored_completely(site: Site) -> None:
 
 
 @pytest.mark.rule("R40")
-async def test_a_hint_about_what_is_being_read_survives_the_reading(site: Site) -> None:
+async def test_a_mark_about_what_is_being_read_survives_the_reading(site: Site) -> None:
     await site.post("Orders.update", {"orders": [{"order_number": "A"}]})
     [(before,)] = await site.rows("SELECT seq FROM changes")
 

@@ -54,14 +54,14 @@ def store(inbox: Inbox) -> Store:
 
     async def one(shop_id: ShopId, *keys: str, **more: Any) -> None:
         values = {"source": "upgates", "event": "Products.update", **more}
-        hints = ChangedKeys(
+        changed = ChangedKeys(
             {more.pop("kind", Kind.PRODUCT): list(keys or ("1",))},
             records=len(keys) or 1,
             deletes=more.pop("deletes", False),
         )
         for name in ("kind", "deletes"):
             values.pop(name, None)
-        await inbox.store(shop_id, hints=hints, **values)
+        await inbox.store(shop_id, changed=changed, **values)
 
     return one
 
@@ -177,8 +177,8 @@ class TestStoring:
         async def come(*keys: int) -> int:
             """Store a delivery of each key; how many statements are under way then."""
             for key in keys:
-                hints = ChangedKeys({Kind.PRODUCT: [str(key)]}, records=1)
-                one = inbox.store(shop_id, source="upgates", event="Products.update", hints=hints)
+                changed = ChangedKeys({Kind.PRODUCT: [str(key)]}, records=1)
+                one = inbox.store(shop_id, source="upgates", event="Products.update", changed=changed)
                 stored.append(asyncio.create_task(one))
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -336,8 +336,8 @@ class TestWhatCannotBeStored:
         pool = inbox_engine("postgresql://nobody@127.0.0.1:9/nothing")
         inbox = Inbox(pool, lambda: NOON, announce=lambda *_: None)
 
-        hints = ChangedKeys({Kind.PRODUCT: ["1"]}, records=1)
-        work = inbox.store(await make_shop(), source="upgates", event="Products.update", hints=hints)
+        changed = ChangedKeys({Kind.PRODUCT: ["1"]}, records=1)
+        work = inbox.store(await make_shop(), source="upgates", event="Products.update", changed=changed)
         assert await how_long(work) < AT_ONCE
         with pytest.raises(OSError, match="cannot reach"):
             await inbox.warm_up()

@@ -42,11 +42,11 @@ def test_a_product_is_named_by_its_id() -> None:
 @pytest.mark.rule("R44")
 @pytest.mark.parametrize("products", [[{"product_id": 1}], [], None])
 def test_deleted_variants_stand_beside_the_products(products: Any) -> None:
-    hints = said("Products.delete", {"products": products, "variants": [{"variant_id": 5, "code": "V"}]})
+    changed = said("Products.delete", {"products": products, "variants": [{"variant_id": 5, "code": "V"}]})
 
-    assert hints.keys[Kind.VARIANT] == ["5"]
-    assert hints.keys.get(Kind.PRODUCT, []) == (["1"] if products else [])
-    assert hints.records == (2 if products else 1)
+    assert changed.keys[Kind.VARIANT] == ["5"]
+    assert changed.keys.get(Kind.PRODUCT, []) == (["1"] if products else [])
+    assert changed.records == (2 if products else 1)
 
 
 def test_a_deletion_of_products_alone_needs_no_variants() -> None:
@@ -125,10 +125,10 @@ def test_what_is_no_id_of_a_product_is_not_remembered(number: Any) -> None:
     """It would come back as a key that cannot be asked for, and stop the lane again and again."""
     body = {"products": [{"product_id": number}, {"product_id": 1}], "variants": [{"variant_id": number}]}
 
-    hints = said("Products.delete", body)
+    changed = said("Products.delete", body)
 
-    assert hints.keys == {Kind.PRODUCT: ["1"]}
-    assert hints.unreadable == 2
+    assert changed.keys == {Kind.PRODUCT: ["1"]}
+    assert changed.unreadable == 2
 
 
 def test_only_bad_records_are_a_bad_request() -> None:
@@ -240,16 +240,16 @@ SHAPED = st.dictionaries(NAMES, st.lists(st.dictionaries(NAMES, JSON, max_size=3
 )
 def test_any_body_is_read_or_refused_and_nothing_else(event: str, body: bytes) -> None:
     try:
-        hints = read_upgates(event, body)
+        changed = read_upgates(event, body)
     except Refused:
         return
-    for keys in hints.keys.values():
+    for keys in changed.keys.values():
         for key in keys:
             assert 0 < len(key) <= 100
             assert key.isprintable()
             assert "\0" not in key
             key.encode()
-    assert sum(len(keys) for keys in hints.keys.values()) == hints.records - hints.unreadable
+    assert sum(len(keys) for keys in changed.keys.values()) == changed.records - changed.unreadable
 
 
 @given(body=st.binary(max_size=200) | SHAPED.map(lambda one: json.dumps(one).encode()))
@@ -263,9 +263,9 @@ def test_any_body_from_uphance_is_read_or_refused_and_nothing_else(body: bytes) 
 def test_nothing_personal_is_kept_of_what_uphance_sends() -> None:
     body = b'{"event": "pick_ticket_update", "pick_ticket": {"id": 7, "contact_email": "jana@example.com"}}'
 
-    hints = read_connected(UPHANCE, body)
+    changed = read_connected(UPHANCE, body)
 
-    assert hints == ChangedKeys({Kind.PICK_TICKETS: ["7"]}, records=1)
+    assert changed == ChangedKeys({Kind.PICK_TICKETS: ["7"]}, records=1)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ async def flooded(site: Site) -> None:
     site.app.state.container.inbox.quotas.of(site.shop_id).read(int(RECORDS.burst) + 100_000)
 
 
-async def test_what_is_over_the_quota_is_stored_as_one_hint_for_the_safety_net(site: Site) -> None:
+async def test_what_is_over_the_quota_is_stored_as_one_mark_for_the_safety_net(site: Site) -> None:
     await flooded(site)
 
     answers = await asyncio.gather(

@@ -140,7 +140,7 @@ def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json
             "origin": change.origin,
             "priority": change.priority,
             "attempts": change.attempts,
-            "since": change.hinted_at,
+            "since": change.marked_at,
             "due_at": change.due_at,
             **queue.blocked(Lane.pull(change.shop_id, change.source), change.priority),
         }

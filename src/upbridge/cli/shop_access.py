@@ -36,8 +36,8 @@ def connect(
     given = {field.name: "" for field in found.connect.fields} | {**typed}
     for field in found.connect.fields:
         if field.needed and not field.secret and not given.get(field.name):
-            hint = f"--{field.name.replace('_', '-')}"
-            raise typer.BadParameter(f"needed for {system}, {field.help}", param_hint=hint)
+            option = f"--{field.name.replace('_', '-')}"
+            raise typer.BadParameter(f"needed for {system}, {field.help}", param_hint=option)
     for field in found.connect.fields:
         if field.secret:
             given[field.name] = _secret(field.name.replace("_", " "))

@@ -260,7 +260,7 @@ async def _settled(
     for all that was announced before it was asked for, and for what safety nets and counts look for themselves.
     """
     [count] = chunk
-    until = count.hinted_at
+    until = count.marked_at
     if count.key == FIRST:
         waiting = now - until < _GATHERINGS * again
         about = _ABOUT_TO_BE[kind]

@@ -231,7 +231,7 @@ async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> 
 
 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
-    """Those of *keys* that a hint has announced and that still wait to be read."""
+    """Those of *keys* that were announced and still wait to be read."""
     return await change_queries.announced(tx, shop.id, PLATFORM, KINDS[kind], keys)
 
 

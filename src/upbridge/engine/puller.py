@@ -126,12 +126,12 @@ class Puller:
         """Whether *batch* waits, to share its calls with what comes next; if it does not, the next ones are
         gathered.
 
-        Calls for hints are spread where they run ahead of what the hour and the day hold. Else the first
-        announcement after a quiet time is read at once while calls are free, unless it announces a burst by
+        Calls for what was announced are spread where they run ahead of what the hour and the day hold. Else the
+        first announcement after a quiet time is read at once while calls are free, unless it announces a burst by
         itself. What web stored while the gathering began waits for its end like the others.
         """
         now, purpose = self.clock(), batch[0].purpose
-        announced = [change.hinted_at for change in batch if change.announced]
+        announced = [change.marked_at for change in batch if change.announced]
         state = None
         if lane.system == self.systems.platform.name and purpose in GATHERED:
             state = await self.ledger.state(guard, shop.id)

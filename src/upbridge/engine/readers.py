@@ -134,11 +134,11 @@ class EntityReaders:
         purpose: Purpose | None = None,
     ) -> None:
         """Settle what was read and take the changes of *chunk* off the list, in one transaction. *told*: what the
-        shop says is deleted, besides what its hints announced. *purpose*: what it was read for, where no change
+        shop says is deleted, besides what was announced. *purpose*: what it was read for, where no change
         says it."""
         feeds = await self.planning.feeds_of(shop)
         last = {change.key: change.told_at for change in chunk if change.told_at is not None}
-        read = replace(read, heard={change.key: change.hinted_at for change in chunk}, told=last)
+        read = replace(read, heard={change.key: change.marked_at for change in chunk}, told=last)
         told = {*told, *(change.key for change in chunk if change.origin is Origin.DELETION)}
         purpose, now = min((change.purpose for change in chunk), default=purpose), self.clock()
         assert purpose is not None

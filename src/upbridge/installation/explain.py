@@ -73,10 +73,10 @@ def _causes(call: Mapping[str, Any], endpoint: Endpoint, key_pem: bytes, signatu
     yield f"the signature has {len(signature)} bytes"
     values = {name: call[name] for name in LONG if isinstance(call.get(name), str)}
     found = False
-    for text, hint in _variants(values, endpoint, signature_token):
+    for text, difference in _variants(values, endpoint, signature_token):
         if verifies(key, signature, text.encode(errors="surrogatepass")):
             found = True
-            yield f"it fits {hint}"
+            yield f"it fits {difference}"
     if not found:
         yield "it fits no known string: another key, another signature token, or a value changed on the way"
 

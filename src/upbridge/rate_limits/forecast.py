@@ -1,9 +1,9 @@
 """What a day costs, simulated: for `upbridge plan`; and when a long run will be done. Pure arithmetic.
 
-The simulated day has our own habits: hints are gathered for some seconds and read in batches of 100, stock and
-shipments are written once per poll, the safety net runs once. What the budget refuses waits and goes in larger
-batches later, exactly as `rate_limits/windows.py` decides it. Hints are spread as an ordinary shop's day spreads
-them, and deterministically: the same numbers give the same plan.
+The simulated day has our own habits: announcements are gathered for some seconds and read in batches of 100, stock
+and shipments are written once per poll, the safety net runs once. What the budget refuses waits and goes in larger
+batches later, exactly as `rate_limits/windows.py` decides it. Announcements are spread as an ordinary shop's day
+spreads them, and deterministically: the same numbers give the same plan.
 """
 
 from bisect import bisect_right
@@ -34,7 +34,7 @@ _SHOPPERS = (2, 1, 1, 1, 1, 2, 3, 5, 6, 7, 7, 7, 6, 6, 6, 6, 6, 6, 7, 8, 9, 8, 6
 #: When its staff edits products and sends parcels.
 _STAFF = (0, 0, 0, 0, 0, 0, 1, 4, 8, 9, 8, 7, 5, 7, 8, 7, 5, 3, 1, 1, 0, 0, 0, 0)
 #: How often an order is heard of: received, paid, sent.
-_HINTS_PER_ORDER = 3
+_MARKS_PER_ORDER = 3
 _SKUS_PER_ORDER = 2
 #: Facts, rights and webhooks, read once a day.
 _FACTS = 8
@@ -43,7 +43,7 @@ _ORDER_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class ForecastDelay:
-    """How long things waited, from the hint to the call."""
+    """How long things waited, from the announcement to the call."""
 
     median: timedelta
     p95: timedelta
@@ -163,7 +163,7 @@ def _demand(orders: int, changes: int, poll: timedelta) -> Mapping[Purpose, Sequ
     """When things come up during the day, per purpose, in order; each is one item of a batch."""
     received = list(_spread(orders, _SHOPPERS))
     parcels = list(_spread(orders, _STAFF))
-    follow_ups = list(_spread(orders * (_HINTS_PER_ORDER - 1), _STAFF))
+    follow_ups = list(_spread(orders * (_MARKS_PER_ORDER - 1), _STAFF))
     sold = [moment for moment in received for _ in range(_SKUS_PER_ORDER)]
     night = timedelta(hours=3)
     return {

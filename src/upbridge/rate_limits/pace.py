@@ -10,14 +10,14 @@ from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.windows import HOUR, BudgetState, next_day
 
 _DAY = timedelta(days=1)
-#: What is announced by hints, and can be gathered a little longer. The others come in pages or by the clock.
+#: What is announced, and can be gathered a little longer. The others come in pages or by the clock.
 GATHERED = frozenset({Purpose.ORDERS, Purpose.PRODUCTS})
 #: The part of an hour's calls that may be spent as soon as it begins: who needs no more is never delayed.
 BURST = 0.2
 
 
 def not_before(state: BudgetState, now: datetime) -> datetime:
-    """The first moment from *now* on at which a call for hints keeps an even pace; *now* where there is plenty.
+    """From when on a call for what was announced keeps an even pace; *now* where there is plenty.
 
     An hour holds its own calls and its part of what the day's pool has left. While the hour lasts, what was
     spent of it may be `BURST` ahead of the clock; then the pool may be as low as the day is old. Never later than
@@ -27,7 +27,7 @@ def not_before(state: BudgetState, now: datetime) -> datetime:
 
 
 def is_free(state: BudgetState, now: datetime) -> bool:
-    """Whether the first hint after a quiet time may have a call of its own, before others come to share it.
+    """Whether the first announcement after a quiet time may have a call of its own, before others share it.
 
     It may while half of what may be spent ahead of the clock is left: the other half is for what is gathered.
     """

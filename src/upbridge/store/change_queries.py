@@ -42,7 +42,7 @@ class WaitingChange:
     origin: Origin
     priority: int
     attempts: int
-    hinted_at: datetime
+    marked_at: datetime
     due_at: datetime
 
 
@@ -68,7 +68,7 @@ async def claim(
             origin=Origin(row.origin),
             purpose=Purpose(row.priority),
             attempts=row.attempts,
-            hinted_at=row.hinted_at,
+            marked_at=row.marked_at,
             due=row.due_at <= now,
             told_at=row.told_at,
         )
@@ -87,8 +87,8 @@ _CLAIM = Composed(
           WHERE purpose < :below AND first.due_at <= :now ORDER BY purpose LIMIT 1
         )
         SELECT c.* FROM urgent CROSS JOIN LATERAL (
-          SELECT kind, key, seq, origin, priority, attempts, hinted_at, due_at,
-            COALESCE(told_at, CASE WHEN origin = 'webhook' THEN hinted_at END) AS told_at FROM changes
+          SELECT kind, key, seq, origin, priority, attempts, marked_at, due_at,
+            COALESCE(told_at, CASE WHEN origin = 'webhook' THEN marked_at END) AS told_at FROM changes
           WHERE shop_id = :shop_id AND source = :source AND priority = urgent.purpose
             AND (attempts = 0 OR due_at <= :now)
           ORDER BY due_at, seq LIMIT :limit
@@ -159,7 +159,7 @@ def _waiting(row: Row[Any]) -> WaitingChange:
         origin=Origin(row.origin),
         priority=row.priority,
         attempts=row.attempts,
-        hinted_at=row.hinted_at,
+        marked_at=row.marked_at,
         due_at=row.due_at,
     )
 
@@ -176,7 +176,7 @@ class Backlog:
 async def backlog(tx: AsyncConnection, shop_id: ShopId) -> list[Backlog]:
     """What waits to be read, by source; neither probes nor the pages of an import that is paused."""
     query = (
-        select(table.c.source, func.count().label("number"), func.min(table.c.hinted_at).label("since"))
+        select(table.c.source, func.count().label("number"), func.min(table.c.marked_at).label("since"))
         .where(table.c.shop_id == shop_id, table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
         .group_by(table.c.source)
         .order_by(table.c.source)
@@ -200,7 +200,7 @@ async def first_announced(
 ) -> list[tuple[str, datetime]]:
     """The *most* next keys after *after* of changes of *kind* that are no deletion, and since when they wait;
     those that have waited from *since* on."""
-    query = select(table.c.key, table.c.hinted_at).where(
+    query = select(table.c.key, table.c.marked_at).where(
         table.c.shop_id == shop_id,
         table.c.source == source,
         table.c.kind == kind,
@@ -208,9 +208,9 @@ async def first_announced(
         table.c.origin != Origin.DELETION,
     )
     if since is not None:
-        query = query.where(table.c.hinted_at >= since)
+        query = query.where(table.c.marked_at >= since)
     rows = await tx.execute(query.order_by(table.c.key).limit(most))
-    return [(row.key, row.hinted_at) for row in rows]
+    return [(row.key, row.marked_at) for row in rows]
 
 
 async def runs_with_pages(tx: AsyncConnection, source: str, kinds: Collection[Kind]) -> set[int]:
@@ -228,7 +228,7 @@ UNREAD = (
         table.c.source,
         table.c.kind,
         func.count().label("number"),
-        func.min(table.c.hinted_at).label("since"),
+        func.min(table.c.marked_at).label("since"),
     )
     .where(table.c.shop_id == any_(SHOPS), table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
     .group_by(table.c.shop_id, table.c.source, table.c.kind)
@@ -275,7 +275,7 @@ async def any_marked_until(
         table.c.shop_id == shop_id,
         table.c.source == source,
         table.c.kind == kind,
-        table.c.hinted_at <= moment,
+        table.c.marked_at <= moment,
     )
     return bool(await tx.scalar(select(query)))
 
@@ -295,7 +295,7 @@ async def any_due(
         table.c.shop_id == shop_id,
         table.c.source == source,
         one_of(table.c.kind, kinds),
-        table.c.hinted_at <= marked_until,
+        table.c.marked_at <= marked_until,
         table.c.due_at <= due_until,
         table.c.attempts == literal_column("0"),
     )
@@ -343,7 +343,7 @@ def count_by_kind() -> Select[Any]:
 
 def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
     """For how many seconds the oldest change of all shops has waited: `change` and the number."""
-    age = extract("epoch", now - func.min(table.c.hinted_at))
+    age = extract("epoch", now - func.min(table.c.marked_at))
     return select(literal_column("'change'", Text), func.coalesce(age, literal_column("0"), type_=Double))
 
 

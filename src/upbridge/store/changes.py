@@ -135,7 +135,7 @@ class Change:
     origin: Origin
     purpose: Purpose
     attempts: int
-    hinted_at: datetime
+    marked_at: datetime
     due: bool = True
     """Else it only fills a call that is made anyway."""
     told_at: datetime | None = None
@@ -162,7 +162,7 @@ async def mark_changed(
     """Note that the things named *keys* may have changed at *source*, in the caller's transaction. They are due at
     once, or at *due_at*.
 
-    A row that is there keeps its `due_at` and `hinted_at` (so that steady hints cannot postpone the work, nor
+    A row that is there keeps its `due_at` and `marked_at` (so that steady marks cannot postpone the work, nor
     hurry what was refused and waits), takes the more urgent of the two purposes and remembers an announced
     deletion and a person's wish. Keys are written in order, so that two writers cannot deadlock.
     """
@@ -185,12 +185,12 @@ async def mark_changed(
 
 
 def marking(rows: Select[Any]) -> Insert:
-    """Mark *rows* as changed: shop_id, source, kind, key, origin, priority, hinted_at, due_at.
+    """Mark *rows* as changed: shop_id, source, kind, key, origin, priority, marked_at, due_at.
 
     What was refused has a moment of its own: no second mark hurries it. A person's mark is remembered as that, but
     for an announced deletion: it waits for no gathering.
     """
-    given = ["shop_id", "source", "kind", "key", "origin", "priority", "hinted_at", "due_at"]
+    given = ["shop_id", "source", "kind", "key", "origin", "priority", "marked_at", "due_at"]
     fresh = insert(table).from_select(given, rows)
     sooner = func.least(table.c.due_at, fresh.excluded.due_at)
     told = fresh.excluded.origin == constant(Origin.WEBHOOK)
@@ -204,7 +204,7 @@ def marking(rows: Select[Any]) -> Insert:
             "seq": next_seq(),
             "priority": func.least(table.c.priority, fresh.excluded.priority),
             "origin": case((kept, first), (weighty, fresh.excluded.origin), else_=first),
-            "told_at": case((told, fresh.excluded.hinted_at), (was_told, table.c.hinted_at), else_=before),
+            "told_at": case((told, fresh.excluded.marked_at), (was_told, table.c.marked_at), else_=before),
             "due_at": case((table.c.attempts == literal_column("0"), sooner), else_=table.c.due_at),
         },
     )
@@ -273,7 +273,7 @@ async def answered(
             WITH locked AS (
               SELECT c.key FROM changes c
               WHERE c.shop_id = :shop_id AND c.source = :source AND c.kind = :kind AND c.key = ANY (:keys)
-                AND c.origin = 'schedule' AND c.told_at IS NULL AND c.attempts = 0 AND c.hinted_at <= :asked_at
+                AND c.origin = 'schedule' AND c.told_at IS NULL AND c.attempts = 0 AND c.marked_at <= :asked_at
               ORDER BY c.key FOR UPDATE
             )
             DELETE FROM changes c USING locked l

@@ -253,7 +253,7 @@ changes = Table(
     Column("origin", Text, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
-    _at("hinted_at", nullable=False, now=True),
+    _at("marked_at", nullable=False, now=True),
     _at("due_at", nullable=False, now=True),
     _at("told_at"),
     Index("changes_next_idx", "shop_id", "source", "priority", "due_at", "seq"),

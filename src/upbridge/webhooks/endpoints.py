@@ -1,4 +1,4 @@
-"""The webhook addresses: check the token, read the hints, store, answer. Nothing else happens here (R36)."""
+"""The webhook addresses: check the token, read the body, store, answer. Nothing else happens here (R36)."""
 
 import asyncio
 import time
@@ -69,20 +69,20 @@ async def _take(
     wait = quota.arrives(min(declared_size(request), WEBHOOK.bytes))
     if wait is None:
         await skip_body(request, WEBHOOK)
-        hints = everything(_source(source))
+        changed = everything(_source(source))
         await inbox.store_together(
-            found.shop_id, source=source, event=event, hints=hints, generation=found.generation
+            found.shop_id, source=source, event=event, changed=changed, generation=found.generation
         )
         return None
     if wait:
         await asyncio.sleep(wait)
     body = await request_body(request, WEBHOOK)
-    hints = await _read(source, event, body)
-    quota.read(hints.records)
+    changed = await _read(source, event, body)
+    quota.read(changed.records)
     await inbox.store(
-        found.shop_id, source=source, event=event, hints=hints, generation=found.generation, waited=wait
+        found.shop_id, source=source, event=event, changed=changed, generation=found.generation, waited=wait
     )
-    return hints
+    return changed
 
 
 def _of(system: System) -> Callable[[Request], Awaitable[Response]]:
@@ -104,15 +104,15 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
     container: _Container = request.app.state.container
     started = time.perf_counter()
     outcome = "refused"
-    hints: ChangedKeys | None = None
+    changed: ChangedKeys | None = None
     shop_id: ShopId | None = None
     try:
         found = container.addresses.get().shop(request.path_params["token"], source, event)
         if found is None or (source == PLATFORM and not is_subscribed(event)):
             raise NotFound("no shop listens at this address")
         shop_id = found.shop_id
-        hints = await _take(request, container.inbox, found, source=source, event=event)
-        outcome = "stored" if hints is not None else "left_to_net"
+        changed = await _take(request, container.inbox, found, source=source, event=event)
+        outcome = "stored" if changed is not None else "left_to_net"
     except UpbridgeError as error:
         outcome = error.code if isinstance(error, Refused) else "not_stored"
         raise
@@ -120,15 +120,15 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
         seconds = time.perf_counter() - started
         WEBHOOK_DELIVERIES.labels(source=source, outcome=outcome).inc()
         WEBHOOK_SECONDS.observe(seconds)
-        if hints is not None and outcome == "stored":
+        if changed is not None and outcome == "stored":
             log.info(
                 "webhook_received",
                 source=source,
                 event_name=event,
                 shop_id=str(shop_id),
                 outcome=outcome,
-                records=hints.records,
-                unreadable=hints.unreadable,
+                records=changed.records,
+                unreadable=changed.unreadable,
                 ms=round(seconds * 1000, 1),
             )
         elif times := container.seldom.times(source, shop_id, outcome):

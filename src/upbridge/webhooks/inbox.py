@@ -63,7 +63,7 @@ class _Delivery:
     """What waits to be stored; *stored*: whether its shop listens, or the error."""
 
     event: str
-    hints: ChangedKeys
+    changed: ChangedKeys
     stored: asyncio.Future[bool]
 
 
@@ -116,18 +116,18 @@ class Inbox:
         *,
         source: str,
         event: str,
-        hints: ChangedKeys,
+        changed: ChangedKeys,
         generation: int = 0,
         waited: float = 0.0,
     ) -> None:
-        """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens, or not at addresses of this
-        *generation* any more), `NotReady` (repeat it). *waited*: seconds that it has had already."""
-        await self._store(_Line(shop_id, generation, source), event, hints, seconds=self._seconds - waited)
+        """Keep the delivery and mark what it names, or raise: `NotFound` (no such shop listens, or not at
+        addresses of this *generation* any more), `NotReady` (repeat it). *waited*: the seconds that it has had."""
+        await self._store(_Line(shop_id, generation, source), event, changed, seconds=self._seconds - waited)
 
     async def store_together(
-        self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys, generation: int = 0
+        self, shop_id: ShopId, *, source: str, event: str, changed: ChangedKeys, generation: int = 0
     ) -> None:
-        """Keep *hints* that say the same for every delivery of a shop and source. Raises what `store` raises.
+        """Mark *changed*, which says the same for every delivery of a shop and source. Raises what `store` raises.
 
         What comes within `PAUSE` has one write in common, so a flood costs ten writes a second.
         """
@@ -138,16 +138,16 @@ class Inbox:
             async def write() -> None:
                 await asyncio.sleep(PAUSE)
                 del self._together[line]  # who comes from now on may know of something newer
-                await self._store(line, event, hints, seconds=self._seconds - PAUSE)
+                await self._store(line, event, changed, seconds=self._seconds - PAUSE)
 
             together = self._together[line] = asyncio.create_task(write())
             together.add_done_callback(_seen)  # all who wait for it may have hung up
         await asyncio.shield(together)
 
-    async def _store(self, line: _Line, event: str, hints: ChangedKeys, *, seconds: float) -> None:
+    async def _store(self, line: _Line, event: str, changed: ChangedKeys, *, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         stored: asyncio.Future[bool] = loop.create_future()
-        delivery = _Delivery(event, hints, stored)
+        delivery = _Delivery(event, changed, stored)
         self._enqueue(line, delivery)
         timer = loop.call_later(seconds, _fail, [delivery], "the delivery could not be stored in time")
         try:
@@ -160,7 +160,7 @@ class Inbox:
     def _enqueue(self, line: _Line, delivery: _Delivery) -> None:
         if line in self._apart:  # its writer is at work and comes back for more
             self._apart[line].append(delivery)
-        elif delivery.hints.records > FEW:
+        elif delivery.changed.records > FEW:
             self._write_apart(line, [delivery])
         else:
             self._waiting.append((line, delivery))
@@ -243,7 +243,7 @@ class Inbox:
         for place, (line, batch) in enumerate(lines.items(), start=1):
             quota = self.quotas.of(line.shop_id)
             for one in batch:
-                named = _named(one.hints)
+                named = _named(one.changed)
                 keep, with_names = quota.keeps(len(named))
                 if keep:
                     kept.append((place, one, SEPARATOR.join(named) if with_names else ""))
@@ -255,7 +255,7 @@ class Inbox:
             "sources": SEPARATOR.join([line.source for line in lines]),
             "lines": SEPARATOR.join([str(place) for place, _, _ in kept]),
             "events": SEPARATOR.join([one.event for _, one, _ in kept]),
-            "records": SEPARATOR.join([str(one.hints.records) for _, one, _ in kept]),
+            "records": SEPARATOR.join([str(one.changed.records) for _, one, _ in kept]),
             "named": LISTS.join([named for _, _, named in kept]),
             "now": now,
             "latest": now + LONGEST,
@@ -271,8 +271,8 @@ def _marks(batch: Sequence[_Delivery]) -> dict[tuple[str, str], str]:
     """What *batch* announces, by kind and key, and by what."""
     marks: dict[tuple[str, str], str] = {}
     for one in batch:
-        for kind, keys in one.hints.keys.items():
-            origin = Origin.DELETION if one.hints.deletes else Origin.WEBHOOK
+        for kind, keys in one.changed.keys.items():
+            origin = Origin.DELETION if one.changed.deletes else Origin.WEBHOOK
             for key in keys:
                 marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
     return marks
@@ -282,7 +282,7 @@ def _fitting(waiting: Sequence[_Delivery]) -> int:
     """How many of them, the first first, fit into one statement."""
     records = 0
     for count, one in enumerate(waiting[:MOST]):
-        records += one.hints.records
+        records += one.changed.records
         if count and records > MAX_RECORDS:
             return count
     return len(waiting[:MOST])
@@ -292,9 +292,9 @@ def _why(error: Exception) -> str:
     return f"the delivery could not be stored: {reason_of(error)}"
 
 
-def _named(hints: ChangedKeys) -> Sequence[str]:
+def _named(changed: ChangedKeys) -> Sequence[str]:
     """What a delivery named, for diagnosis."""
-    return list(dict.fromkeys(key for keys in hints.keys.values() for key in keys))
+    return list(dict.fromkeys(key for keys in changed.keys.values() for key in keys))
 
 
 def _seen(task: asyncio.Task[None]) -> None:

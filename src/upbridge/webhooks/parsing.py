@@ -1,4 +1,4 @@
-"""What a webhook says, reduced to "read these again". Pure: bytes in, hints out.
+"""What a webhook says, reduced to "read these again". Pure: bytes in, keys out.
 
 The body is a hint and nothing more: it is not signed, names no event and no shop (R41, R42). Payloads as
 published for Orders, Products, OrderStatuses (Upgates, Webhooks); those of Languages, Pricelists, Shipments and
@@ -81,7 +81,7 @@ async def _others(body: bytes) -> None:
 
 
 def read_upgates(event: str, payload: Payload) -> ChangedKeys:
-    """The hints in a delivery of *event*. Raises `BadRequest` or `TooLarge`; one bad record harms no other."""
+    """What a delivery of *event* names; one bad record harms no other. Raises `BadRequest` or `TooLarge`."""
     facts = is_about_facts(event)
     collector = _Collector()
     if facts:
@@ -114,7 +114,7 @@ def everything(source: Source | None) -> ChangedKeys:
 
 
 def read_connected(source: Source, payload: Payload) -> ChangedKeys:
-    """The hint in what a delivery from a connected system said. The thing that it names is read again anyway."""
+    """What a delivery from a connected system says has changed. The thing that it names is read again anyway."""
     if source.webhook is None:
         raise BadRequest("nothing is expected from there")
     return ChangedKeys(source.webhook(payload), records=1)

@@ -113,7 +113,7 @@ def _statement() -> bytes:
             listening.c.id.label("shop_id"),
             listening.c.source,
             *(mark.c[name] for name in ("kind", "key", "origin", "priority")),
-            now.label("hinted_at"),
+            now.label("marked_at"),
             case((until.between(now, latest), until), else_=now).label("due_at"),
         )
         .select_from(announced_by)

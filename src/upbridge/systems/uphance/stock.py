@@ -81,7 +81,7 @@ async def read_stock(reading: ReaderContext, chunk: list[Change]) -> None:
         if not await _agreed(tx, shop.id, now=tools.clock()):
             await changes.done(tx, shop.id, "uphance", chunk)
             return
-        if (why := await _too_early(tx, shop.id, max(one.hinted_at for one in chunk))) is not None:
+        if (why := await _too_early(tx, shop.id, max(one.marked_at for one in chunk))) is not None:
             log.info("stock_waits", shop_id=str(shop.id), reason=why)
             until = tools.clock() + min(pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
             await changes.postpone(tx, shop.id, "uphance", chunk, until=until)

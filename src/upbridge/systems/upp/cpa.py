@@ -84,8 +84,8 @@ def _rows(reader: _Reader, columns: Sequence[str]) -> Iterator[CostRow]:
 def _row(row: list[str], columns: Sequence[str]) -> tuple[date, Decimal]:
     if len(row) != len(columns):
         more = len(row) > len(columns)
-        hint = "; a decimal comma needs quotes or semicolons between columns" if more else ""
-        words = f"{len(row)} columns instead of {len(columns)}{hint}"
+        advice = "; a decimal comma needs quotes or semicolons between columns" if more else ""
+        words = f"{len(row)} columns instead of {len(columns)}{advice}"
         found = {"found": len(row), "wanted": len(columns)}
         raise _Wrong(Wrong("more_columns" if more else "fewer_columns", words, found))
     cells = dict(zip(columns, row, strict=True))

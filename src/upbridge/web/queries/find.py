@@ -69,7 +69,7 @@ class TimelineEntry:
 
 
 #: Of what happened at one time, in this order.
-_RANKS = ("made", "heard", "hinted", "read", "stopped", "parked", "problem", "waiting", "sending", "attempted")
+_RANKS = ("made", "heard", "marked", "read", "stopped", "parked", "problem", "waiting", "sending", "attempted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _past(what: str, target: str) -> str:
 async def _to_be_read(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[TimelineEntry]:
     change = await change_queries.about(tx, shop_id, PLATFORM, Kind(hit.kind), hit.key)
     return (
-        [] if change is None else [TimelineEntry(change.hinted_at, f"hinted.{change.origin}", until=change.due_at)]
+        [] if change is None else [TimelineEntry(change.marked_at, f"marked.{change.origin}", until=change.due_at)]
     )
 
 

@@ -62,7 +62,7 @@ class Network(httpx.AsyncBaseTransport):
 
 
 class Silence:
-    """Keeps what would be announced: a test delivers it as hints when it wants to."""
+    """Keeps what would be announced: a test delivers it when it wants to."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
@@ -122,10 +122,10 @@ class ConnectedShop:
 
     async def poll(self) -> None:
         """The schedule's moment has come: read Uphance, and do what follows."""
-        await self.hint("uphance", Kind.CATALOGUE, "catalogue", origin=Origin.SCHEDULE)
+        await self.mark("uphance", Kind.CATALOGUE, "catalogue", origin=Origin.SCHEDULE)
         await self.work()
 
-    async def hint(self, source: str, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK) -> None:
+    async def mark(self, source: str, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK) -> None:
         """Say that something may have changed; what a burst of webhooks has announced was gathered by now."""
         gathered = timedelta(seconds=self.service.settings.coalesce_seconds)
         async with self.service.engine.begin() as tx:
@@ -139,7 +139,7 @@ class ConnectedShop:
         for event, key in said:
             kind = Kind.ORDER if event.startswith("Orders") else Kind.PRODUCT
             deleted = event.lower().endswith(".delete")
-            await self.hint("upgates", kind, key, origin=Origin.DELETION if deleted else Origin.WEBHOOK)
+            await self.mark("upgates", kind, key, origin=Origin.DELETION if deleted else Origin.WEBHOOK)
         return len(said)
 
     async def rows(self, query: str, **values: Any) -> list[Any]:

@@ -129,7 +129,7 @@ async def test_an_order_with_unknown_goods_costs_no_call_and_goes_when_they_are_
     number = await order_of(connected, items[0])
     held = await tasks(connected)
     connected.asked()
-    await connected.hint("upgates", Kind.ORDER, number)
+    await connected.mark("upgates", Kind.ORDER, number)
     await connected.work()
     calls = connected.asked("GET /sales_orders", "POST")
 
@@ -308,7 +308,7 @@ async def test_another_order_under_the_number_of_a_sent_one_is_neither_sent_nor_
     number = await connected.order(await goods(connected))
     ticket = connected.ticket(number)
     if told:
-        await connected.hint("upgates", Kind.ORDER, number, origin=Origin.DELETION)
+        await connected.mark("upgates", Kind.ORDER, number, origin=Origin.DELETION)
     await replace(connected, number)
     await connected.deliver_webhooks()
     await connected.work()
@@ -464,7 +464,7 @@ async def test_goods_that_left_the_shop_before_their_order_was_read_are_found_by
     shown["ean"] = sku["ean"] = "8590000000017"
     sku["sku_number"] = "THEIRS"
     await connected.poll()
-    await connected.hint("upgates", Kind.PRODUCT, str(item.product_id))
+    await connected.mark("upgates", Kind.PRODUCT, str(item.product_id))
     await connected.work()
     connected.edits.delete_product(connected.origin, product)
     await connected.deliver_webhooks()
@@ -535,10 +535,10 @@ async def test_every_moment_that_is_kept_is_the_clocks(connected: ConnectedShop)
     await edit_quantity(connected, number, 2)
     connected.ship(connected.ticket(number))
     await connected.poll()
-    await connected.hint("upgates", Kind.ORDER, number)
+    await connected.mark("upgates", Kind.ORDER, number)
 
     for table, column in (
-        ("changes", "hinted_at"),
+        ("changes", "marked_at"),
         ("order_events", "at"),
         ("order_events", "since"),
         ("links", "updated_at"),

@@ -13,7 +13,7 @@ async def test_a_poll_without_news_is_two_calls_and_few_statements(connected: Co
     await connected.poll()
     await connected.poll()
     connected.asked()
-    await connected.hint("uphance", Kind.CATALOGUE, "catalogue", origin=Origin.SCHEDULE)
+    await connected.mark("uphance", Kind.CATALOGUE, "catalogue", origin=Origin.SCHEDULE)
     asked: list[str] = []
 
     with each_statement(connected.service.engine, asked.append):  # two of them are for the lane

@@ -28,7 +28,7 @@ async def webhook(connected: ConnectedShop, event: str, ticket: int) -> None:
     """Uphance tells of a ticket."""
     body = json.dumps({"event": event, "pick_ticket": {"id": ticket}}).encode()
     for kind, keys in read_connected(UPHANCE, body).keys.items():
-        await connected.hint("uphance", kind, *keys)
+        await connected.mark("uphance", kind, *keys)
     await connected.work()
 
 
@@ -430,8 +430,8 @@ async def test_a_disconnected_uphance_has_nothing_to_say(connected: ConnectedSho
         connected.shop_id, "uphance", now=connected.watch(), forget=UphanceWriteBack().forget
     )
 
-    await connected.hint("uphance", Kind.PICK_TICKETS, "poll", "17")
-    await connected.hint("uphance", Kind.CATALOGUE, "catalogue")
+    await connected.mark("uphance", Kind.PICK_TICKETS, "poll", "17")
+    await connected.mark("uphance", Kind.CATALOGUE, "catalogue")
     await connected.work()
 
     assert await connected.rows("SELECT FROM documents WHERE shop_id = :shop_id AND target = 'upgates'") == []

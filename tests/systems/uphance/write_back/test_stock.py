@@ -194,7 +194,7 @@ async def test_a_confirmed_order_that_gets_another_number_is_not_counted_twice(c
     await connected.poll()
     as_draft = connected.shown(code)
     for _ in range(2):  # its former number is asked about: it is not gone
-        await connected.hint("upgates", Kind.ORDER, number)
+        await connected.mark("upgates", Kind.ORDER, number)
         await connected.work()
         connected.watch.move(minutes=30)
     await connected.put({code: 51})
@@ -217,7 +217,7 @@ async def test_an_order_that_got_another_number_before_it_was_sent_is_counted_on
     connected.edits.renumber_order(connected.origin, connected.origin.orders[number], "R-1")
     await connected.deliver_webhooks()
     for _ in range(2):  # its former number is gone, and that is believed at the second look
-        await connected.hint("upgates", Kind.ORDER, number)
+        await connected.mark("upgates", Kind.ORDER, number)
         await connected.work()
         connected.watch.move(minutes=30)
 
@@ -433,7 +433,7 @@ async def test_a_shop_with_several_warehouses_is_asked_before_its_main_stock_is_
 ) -> None:
     for number, product in enumerate(connected.origin.goods.products.values()):
         product["stocks"] = [{"stock_id": 1 + number % 2, "code": "X", "position": None, "quantity": 3}]
-        await connected.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
+        await connected.mark("upgates", Kind.PRODUCT, str(product["product_id"]))
     await connected.work()
     await connected.set(stock__write="true", stock__guard_percent="100")
     await connected.work()
@@ -460,7 +460,7 @@ async def test_a_shop_with_several_warehouses_is_asked_before_its_main_stock_is_
 async def test_a_shop_that_does_not_agree_keeps_the_stock_that_it_has(connected: ConnectedShop) -> None:
     product = next(iter(connected.origin.goods.products.values()))
     product["stocks"] = [{"stock_id": 1, "quantity": 3}, {"stock_id": 2, "quantity": 0}]
-    await connected.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
+    await connected.mark("upgates", Kind.PRODUCT, str(product["product_id"]))
     await connected.work()
     await connected.set(stock__write="true", stock__guard_percent="100")
     codes = await connected.tracked()
@@ -518,7 +518,7 @@ async def test_items_without_a_code_are_reported_once(connected: ConnectedShop) 
             await tx.execute(text(statement), {"shop": connected.shop_id, "key": key, "sku": sku})
         await sku_matching.rematch_all(tx, connected.shop_id)
 
-    await connected.hint("uphance", Kind.STOCK, "stock")
+    await connected.mark("uphance", Kind.STOCK, "stock")
     await connected.work()
 
     assert (await connected.unmatched())["stock.no_code"] == seeded + 1
@@ -543,7 +543,7 @@ async def test_a_code_that_occurs_twice_names_nothing(connected: ConnectedShop) 
             text("UPDATE skus SET available_from_stock = 99 WHERE shop_id = :shop AND sku_id = :sku"),
             {"shop": connected.shop_id, "sku": keys[one].sku_id},
         )
-    await connected.hint("uphance", Kind.STOCK, "stock")
+    await connected.mark("uphance", Kind.STOCK, "stock")
     await connected.work()
 
     assert connected.shown(one) == before
@@ -561,7 +561,7 @@ async def test_orders_that_are_not_read_yet_come_first(connected: ConnectedShop)
         reason="no budget",
         now=connected.watch(),
     )
-    await connected.hint("upgates", Kind.ORDER, "unread")
+    await connected.mark("upgates", Kind.ORDER, "unread")
     connected.asked()
 
     await connected.poll()
