@@ -349,6 +349,7 @@ async def test_what_was_announced_as_deleted_and_is_missing_goes_at_once(machine
 async def test_a_variant_that_was_announced_as_deleted_goes_at_once(machine: Engine) -> None:
     await sold(machine, two_sizes(1, 2))
     machine.upgates.products[7] = two_sizes(1)
+    machine.watch.move(seconds=11)  # what the first read began to gather is over
     await machine.mark(Kind.VARIANT, "2", origin=Origin.DELETION)
 
     await machine.drain()
