@@ -160,6 +160,59 @@ async def test_a_delivery_that_is_stored_while_the_gathering_begins_does_not_end
 
 
 @pytest.mark.rule("R53")
+async def test_the_rest_of_a_burst_waits_for_what_comes_next_instead_of_a_call_of_its_own(
+    make_engine: MakeEngine,
+) -> None:
+    machine = await make_engine()
+    machine.upgates.sell(*range(1, 151))
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(26, 121)), now=machine.watch())
+    machine.watch.move(seconds=11)  # that was gathered; the worker comes a moment later
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(1, 26)), now=machine.watch())
+
+    await machine.pull()
+    assert [len(asked["product_ids"].split(";")) for asked in machine.upgates.asked("/products")] == [100]
+    left = await machine.changes()
+    assert len(left) == 20
+    assert {row["due_at"] for row in left} == {machine.watch() + timedelta(seconds=10)}
+    assert {row["attempts"] for row in left} == {0}
+
+    machine.watch.move(seconds=2)
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(121, 151)), due_at=left[0]["due_at"])
+    await machine.pull()
+    assert len(machine.upgates.asked("/products")) == 1, "the gathering goes on"
+
+    machine.watch.move(seconds=8)
+    await machine.pull()
+    assert len(machine.upgates.asked("/products")) == 2
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R53")
+@pytest.mark.parametrize(
+    ("origin", "age"),
+    [
+        pytest.param(Origin.WEBHOOK, 10, id="it has waited for a gathering already"),
+        pytest.param(Origin.SETTINGS, 0, id="a person asked for it"),
+        pytest.param(Origin.SCHEDULE, 0, id="a worker asked for it"),
+    ],
+)
+async def test_what_has_waited_or_was_not_announced_is_not_left_to_the_next_gathering(
+    make_engine: MakeEngine, origin: Origin, age: int
+) -> None:
+    machine = await make_engine()
+    machine.upgates.sell(*range(1, 111))
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(1, 101)), now=machine.watch())
+    machine.watch.move(seconds=11)
+    since = machine.watch() - timedelta(seconds=age)
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(101, 111)), origin=origin, now=since)
+
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/products")) == 2
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R53")
 async def test_what_a_person_asks_for_is_not_gathered(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.upgates.order("A-1", "A-2")

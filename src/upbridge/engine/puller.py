@@ -115,6 +115,7 @@ class Puller:
                 return True
             if await self._gathers(guard, lane, shop, batch):
                 continue
+            batch = await self._without_rest(guard, lane, batch)
             targets = self.connected.known(rows)
             if not await self._work(lane, shop, batch, targets, failed=passage.failed):
                 return False
@@ -154,6 +155,17 @@ class Puller:
             return False
         await _gather(self.engine, lane, shop, [purpose], until)
         return True
+
+    async def _without_rest(self, guard: AsyncConnection, lane: Lane, batch: list[Change]) -> list[Change]:
+        """*batch* without the rest of a burst: what is too new to have been gathered and would take one call more.
+        It is left to the gathering that has just begun."""
+        begun = self.clock() - timedelta(seconds=self.coalesce_seconds)
+        rest = _rest(self.readers, batch, newer_than=begun)
+        if not rest:
+            return batch
+        await changes.leave_gathered(guard, lane.shop_id, lane.system, rest)
+        left = {change.seq for change in rest}
+        return [change for change in batch if change.seq not in left]
 
     async def _work(
         self,
@@ -338,6 +350,21 @@ def _is_alone(chunk: Sequence[Change]) -> bool:
     return (
         len(chunk) == 1 and chunk[0].attempts >= _FAILURES_BEFORE_HALVING and chunk[0].kind not in PAGES.values()
     )
+
+
+def _rest(readers: Readers, batch: Sequence[Change], *, newer_than: datetime) -> list[Change]:
+    """Of a burst, what is left over by its full calls, if all of that was announced after *newer_than*: the newest
+    announcements. What the others leave room for fills their calls."""
+    rest: list[Change] = []
+    for kind in {change.kind for change in batch if change.due and change.attempts == 0}:
+        size = readers.of(kind).batch
+        due = [change for change in batch if change.kind is kind and change.due and change.attempts == 0]
+        over = len(due) % size if len(due) > size else 0
+        due.sort(key=lambda change: (change.announced, change.hinted_at))
+        newest = due[len(due) - over :]
+        if all(change.announced and change.hinted_at > newer_than for change in newest):
+            rest += newest
+    return rest
 
 
 def _chunks(readers: Readers, batch: Sequence[Change]) -> list[list[Change]]:

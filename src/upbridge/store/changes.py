@@ -360,18 +360,31 @@ async def gather_again(tx: AsyncConnection, shop_id: ShopId, source: str, read: 
     )
 
 
+async def leave_gathered(tx: AsyncConnection, shop_id: ShopId, source: str, rest: Sequence[Change]) -> None:
+    """Leave *rest*, of one purpose, until the end of the gathering. No attempt is counted."""
+    await _LEAVE.run(
+        tx,
+        shop_id=shop_id,
+        source=source,
+        priority=int(rest[0].purpose),
+        kinds=sorted({change.kind for change in rest}),
+        keys=[change.key for change in rest],
+    )
+
+
 _PURPOSED = (
     table.c.shop_id == bindparam("shop_id"),
     table.c.source == bindparam("source"),
     table.c.priority == bindparam("priority"),
 )
 _END = gatherings.end_of(table.c.shop_id, table.c.source, table.c.priority)
+_NAMED = (among(table.c.kind, "kinds"), among(table.c.key, "keys"))
 _AGAIN = (
-    among(table.c.kind, "kinds"),
-    among(table.c.key, "keys"),
+    *_NAMED,
     table.c.seq > bindparam("newest"),
     table.c.origin != constant(Origin.SETTINGS),
 )
+_LEAVE = Composed(update(table).where(*_PURPOSED, *_NAMED, table.c.due_at < _END).values(due_at=_END))
 _GATHER_AGAIN = Composed(update(table).where(*_PURPOSED, *_AGAIN, table.c.due_at < _END).values(due_at=_END))
 
 
