@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import event, text
 
 from tests.support.engine import Engine, MakeEngine
+from tests.support.shops import MakeShop
 from tests.support.simulated import FACTS, Target, accept, answering, mirror
 from tests.support.statements import each_statement
 from tests.support.upgates import raw_variant
@@ -22,6 +24,7 @@ from upbridge.domain.shop import ShopState
 from upbridge.engine import lanes, puller, readers
 from upbridge.engine.puller import Puller
 from upbridge.engine.runs import start_run
+from upbridge.store import lanes as lane_rows
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.runs import RunPurpose
 
@@ -415,6 +418,24 @@ async def test_an_import_without_budget_lets_orders_pass(machine: Engine) -> Non
 
     assert [*await machine.documents()] == ["A-1"]
     assert [kind for kind, _ in await machine.change_keys()] == ["products.page"]
+
+
+async def test_a_lane_that_waits_for_the_login_breaker_says_so(machine: Engine, make_shop: MakeShop) -> None:
+    for _ in range(2):
+        dead = await make_shop()
+        await machine.run(
+            "INSERT INTO failed_logins (shop_id, at) VALUES (:dead, :now)", dead=dead, now=machine.watch()
+        )
+    machine.upgates.order("A-1")
+    await machine.hint(Kind.ORDER, "A-1")
+
+    await machine.pull()
+
+    async with machine.db.connect() as tx:
+        [block] = (await lane_rows.blocks_of(tx, machine.shop_id, now=machine.watch())).values()
+    assert (block.asked, block.logins) == (True, True)
+    assert block.until == machine.watch() + timedelta(hours=1)
+    assert machine.upgates.asked("/orders") == []
 
 
 async def test_waiting_for_budget_blocks_only_what_has_none_and_counts_no_attempt(machine: Engine) -> None:

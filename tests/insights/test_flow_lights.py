@@ -15,8 +15,9 @@ RECENT = Rest(NOON - timedelta(minutes=2), NOON + timedelta(minutes=2))
 LONG = Rest(NOON - SILENCE, NOON + timedelta(minutes=9))
 PAST = NOON - LATE
 BUDGET = Rest(NOON - timedelta(hours=2), NOON + timedelta(hours=1), budget=True)
+LOGINS = replace(BUDGET, logins=True)
 
-RESTS = st.sampled_from([None, RECENT, LONG, BUDGET])
+RESTS = st.sampled_from([None, RECENT, LONG, BUDGET, LOGINS])
 NUMBERS = st.integers(0, 3)
 SIGHTS = st.builds(
     Sight,
@@ -77,6 +78,7 @@ def test_what_lets_nothing_pass_is_never_hidden_by_what_only_needs_attention(sig
         (replace(FINE, unread=6, source=LONG), Judgement(Light.STOPPED, "shop_silent", 6, LONG.since)),
         (replace(FINE, source=LONG, from_shop=False), Judgement(Light.STOPPED, "source_silent", 0, LONG.since)),
         (replace(FINE, unread=6, source=BUDGET), Judgement(Light.BUSY, "budget", 6, BUDGET.until)),
+        (replace(FINE, unread=6, source=LOGINS), Judgement(Light.BUSY, "logins", 6, LOGINS.until)),
         (replace(FINE, permitted=False, last_at=NOON), Judgement(Light.STOPPED, "no_right")),
         (replace(FINE, announced=False, last_at=NOON), Judgement(Light.ATTENTION, "unannounced")),
         (replace(FINE, importing=Importing.PAUSED, problems=6), Judgement(Light.ATTENTION, "import_paused")),

@@ -18,7 +18,7 @@ from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.ledger import LEASE
-from upbridge.rate_limits.login_breaker import BLOWN, WINDOW, LoginHistory, Pass, breaker_decision
+from upbridge.rate_limits.login_breaker import BLOWN, WINDOW, LoginHistory, Pass, Refusal, breaker_decision
 
 RECENTLY = NOON - timedelta(minutes=30)
 LONG_AGO = NOON - timedelta(minutes=60)
@@ -26,6 +26,17 @@ LONG_AGO = NOON - timedelta(minutes=60)
 
 def ago(*minutes: int) -> tuple[datetime, ...]:
     return tuple(NOON - timedelta(minutes=each) for each in minutes)
+
+
+def refused(*minutes: int) -> tuple[Refusal, ...]:
+    """One after the other: each call began when it was refused."""
+    return tuple(Refusal(at, at) for at in ago(*minutes))
+
+
+def refused_at_once(*minutes: int) -> tuple[Refusal, ...]:
+    """All of these calls were under way before the first of them was refused."""
+    begun = ago(max(minutes) + 1)[0]
+    return tuple(Refusal(at, begun) for at in ago(*minutes))
 
 
 def strangers_failed(*minutes: int, **more: Any) -> LoginHistory:
@@ -65,22 +76,54 @@ def test_the_table(history: LoginHistory, verdict: Pass | datetime) -> None:
         pytest.param(LoginHistory(ago(5, 20), None, shops=ago(5)), Pass.FIRST, id="one shop failed twice"),
         pytest.param(LoginHistory(ago(5, 20), None, shops=ago(5), in_flight=2), Pass.BUSY, id="never a fifth"),
         pytest.param(
-            LoginHistory(ago(5), None, shops=ago(5), own_failures=ago(5)),
+            LoginHistory(ago(5), None, shops=ago(5), own_failures=refused(5)),
             NOON + timedelta(minutes=55),
             id="it failed itself",
         ),
         pytest.param(
-            LoginHistory(ago(5), None, shops=ago(5), own_failures=ago(5), active_since=ago(3)[0]),
+            LoginHistory(ago(5), None, shops=ago(5), own_failures=refused(5), active_since=ago(3)[0]),
             Pass.FIRST,
             id="installed since",
         ),
         pytest.param(
-            LoginHistory(ago(2, 5), None, shops=ago(2), own_failures=ago(2, 5), active_since=ago(1)[0]),
+            LoginHistory(ago(2, 5), None, shops=ago(2), own_failures=refused(2, 5), active_since=ago(1)[0]),
             NOON + timedelta(minutes=58),
             id="installed again and again",
         ),
         pytest.param(
-            LoginHistory(ago(5), RECENTLY, shops=ago(5), own_failures=ago(5), own=1, busiest=1, in_flight=1),
+            LoginHistory(
+                ago(4, 5), None, shops=ago(4), own_failures=refused_at_once(4, 5), active_since=ago(3)[0]
+            ),
+            Pass.FIRST,
+            id="installed since two calls were refused at once",
+        ),
+        pytest.param(
+            LoginHistory(
+                ago(2, 4, 5),
+                None,
+                shops=ago(2),
+                own_failures=(*refused(2), *refused_at_once(4, 5)),
+                active_since=ago(1)[0],
+            ),
+            NOON + timedelta(minutes=58),
+            id="installed again and again, the first time with two calls under way",
+        ),
+        pytest.param(
+            LoginHistory(
+                ago(3, 4, 5), None, shops=ago(3), own_failures=refused_at_once(3, 4, 5), active_since=ago(2)[0]
+            ),
+            NOON + timedelta(minutes=57),
+            id="one more would stop all other shops",
+        ),
+        pytest.param(
+            LoginHistory(
+                ago(2, 5), None, shops=ago(2), own_failures=refused_at_once(2, 5), active_since=ago(3)[0]
+            ),
+            Pass.FIRST,
+            id="a call of the former credentials was refused after the new installation",
+        ),
+        pytest.param(
+            LoginHistory(ago(5), RECENTLY, shops=ago(5), own_failures=refused(5), own=1, busiest=1, in_flight=1),
             Pass.BUSY,
             id="one at a time after it failed",
         ),
@@ -92,41 +135,45 @@ def test_the_table_of_one_shop(history: LoginHistory, verdict: Pass | datetime) 
 
 @dataclass
 class Everybody:
-    """A model of all shops: who is dead, who calls, who failed when."""
+    """A model of all shops: who is dead, who calls, who was refused when."""
 
     dead: Sequence[bool]
     good: list[bool]
-    in_flight: list[list[bool]] = field(default_factory=list)
-    """Per shop its calls under way; True is a first call."""
-    failed: list[int] = field(default_factory=lambda: [0] * 8)
-    """How often each shop's login failed. Each is installed again after each failure."""
+    in_flight: list[list[tuple[bool, datetime]]] = field(default_factory=list)
+    """Per shop its calls under way: whether it is a first call, and since when."""
+    refused: list[list[Refusal]] = field(default_factory=lambda: [[] for _ in range(8)])
+    """Of each shop, newest first. Each is installed again after each failure."""
+    now: datetime = NOON
 
     @property
-    def failures(self) -> int:
-        """Of all shops."""
-        return sum(self.failed)
+    def failures(self) -> list[datetime]:
+        """Of all shops, newest first."""
+        return sorted((one.at for theirs in self.refused for one in theirs), reverse=True)
 
     def begin(self, shop: int) -> None:
-        plain = [sum(not first for first in calls) for calls in self.in_flight]
+        self.now += timedelta(seconds=1)
+        plain = [sum(not first for first, _ in calls) for calls in self.in_flight]
         history = LoginHistory(
-            failures=ago(*range(1, self.failures + 1)),
-            succeeded_at=RECENTLY if self.good[shop] else None,
-            shops=ago(*range(1, 1 + sum(map(bool, self.failed)))),
-            own_failures=ago(*range(1, self.failed[shop] + 1)),
-            active_since=NOON,
-            first=any(any(calls) for calls in self.in_flight),
+            failures=tuple(self.failures[:BLOWN]),
+            succeeded_at=self.now if self.good[shop] else None,
+            shops=tuple(sorted((theirs[0].at for theirs in self.refused if theirs), reverse=True)),
+            own_failures=tuple(self.refused[shop]),
+            active_since=self.now,
+            first=any(first for calls in self.in_flight for first, _ in calls),
             own=plain[shop],
             busiest=max(plain),
             in_flight=sum(len(calls) for calls in self.in_flight),
         )
-        verdict = breaker_decision(history, NOON)
+        verdict = breaker_decision(history, self.now)
         if isinstance(verdict, Pass) and verdict is not Pass.BUSY and len(self.in_flight[shop]) < 3:
-            self.in_flight[shop].append(verdict is Pass.FIRST)
+            self.in_flight[shop].append((verdict is Pass.FIRST, self.now))
 
     def end(self, shop: int) -> None:
+        self.now += timedelta(seconds=1)
         if self.in_flight[shop]:
-            self.in_flight[shop].pop(0)
-            self.failed[shop] += self.dead[shop]
+            _, begun = self.in_flight[shop].pop(0)
+            if self.dead[shop]:
+                self.refused[shop].insert(0, Refusal(self.now, begun))
             self.good[shop] = not self.dead[shop]
 
 
@@ -152,7 +199,7 @@ def test_there_is_never_a_fifth_even_when_a_busy_shop_dies_among_dead_strangers(
     for shop in range(8):
         while shops.in_flight[shop]:
             shops.end(shop)
-    assert shops.failures <= BLOWN
+    assert len(shops.failures) <= BLOWN
 
 
 # --- on the database ----------------------------------------------------------------------------------------
@@ -227,6 +274,25 @@ async def test_a_shop_that_failed_waits_unless_it_is_installed_again(
         await one_call(ledger, shop)
     clock.move(seconds=1)
     await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=clock.now, shop=shop)
+
+    await one_call(ledger, shop)
+
+
+async def test_a_shop_that_lost_its_access_amid_two_calls_is_called_when_it_is_installed_again(
+    ledger: OpenLedger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    shop = await make_shop()
+    await one_call(ledger, shop)
+    async with (
+        ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as one,
+        ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as other,
+    ):
+        clock.move(seconds=1)
+        await one.answered(response(401))
+        await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=clock.now, shop=shop)
+        clock.move(seconds=1)
+        await other.answered(response(401))
+    assert await sql(ledger, "SELECT count(*) FROM failed_logins") == 2, "Upgates counts both"
 
     await one_call(ledger, shop)
 

@@ -106,6 +106,18 @@ AMISS: dict[str, Amiss] = {
         ),
         dict.fromkeys(FROM_SHOP, "budget"),
     ),
+    "logins that failed": Amiss(
+        lambda shop: lane_row(
+            shop,
+            "pull",
+            "upgates",
+            reason="too many failed logins",
+            asked=True,
+            logins=True,
+            until=NOON + timedelta(minutes=9),
+        ),
+        dict.fromkeys(FROM_SHOP, "logins"),
+    ),
     "a sales order of Uphance that cannot be read": Amiss(
         lambda shop: problem_row(
             shop, "order", stage="push", target="uphance", kind="list", key="uphance.orders_unread"

@@ -17,7 +17,8 @@
         │   ├── RightRefused         inactive, locked or without the right (403)
         │   └── LoginUnreadable      it is stored, and none of our keys opens it
         ├── Throttled          later, and when; nothing was done
-        │   └── Closed         later, and when; it is not known whether the request took effect
+        │   ├── Closed         later, and when; it is not known whether the request took effect
+        │   └── LoginsFailed   later, and when: too many logins failed, of this shop or of others
         ├── Unreachable        it is not known whether the request took effect
         │   ├── NotSent        no connection: it did not
         │   └── Failed         the system itself failed and has ended with the request (500)
@@ -166,6 +167,10 @@ class Throttled(RemoteError):
 
 class Closed(Throttled):
     """The other system is closed for a while. It is not known whether the request took effect."""
+
+
+class LoginsFailed(Throttled):
+    """Too many logins failed within the hour, of this shop or of others: no call is made that could fail, too."""
 
 
 class Unreachable(RemoteError):

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.backoff import pause_after
 from upbridge.core.deadline import pause_deadline, time_limit
-from upbridge.core.errors import Throttled, Unreachable
+from upbridge.core.errors import LoginsFailed, Throttled, Unreachable
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
@@ -111,13 +111,17 @@ async def block(
     until: datetime | None = None,
     priority: int = 0,
     asked: bool = False,
+    logins: bool = False,
 ) -> datetime:
     """Block purposes from *priority* on until *until*, or for longer after each failure; returns until when.
 
-    *asked*: nothing has failed, but no calls are left, or the system said "later".
+    *asked*: nothing has failed, but no calls are left, or the system said "later". *logins*: because too many
+    logins failed.
     """
     async with engine.begin() as tx:
-        failures = await rows.count_failure(tx, lane, reason=reason, priority=priority, asked=asked, now=now)
+        failures = await rows.count_failure(
+            tx, lane, reason=reason, priority=priority, asked=asked, logins=logins, now=now
+        )
         moment = until if until is not None else now + pause_after(failures)
         await rows.rest_until(tx, lane, moment)
     return moment
@@ -128,9 +132,11 @@ async def wait(
 ) -> None:
     """Block purposes from *priority* on because of *error*: until the moment that it names, or for longer after
     each failure."""
-    asked = isinstance(error, Throttled)
+    asked, logins = isinstance(error, Throttled), isinstance(error, LoginsFailed)
     until = error.until if isinstance(error, Throttled) else None
-    await block(engine, lane, reason=str(error), now=now, until=until, priority=priority, asked=asked)
+    await block(
+        engine, lane, reason=str(error), now=now, until=until, priority=priority, asked=asked, logins=logins
+    )
 
 
 async def due(

@@ -50,11 +50,13 @@ class Login(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A source or a target that is not called now: since when, until when; *budget*: because no calls are left."""
+    """A source or a target that is not called now: since when, until when; *budget*: because no calls are left;
+    *logins*: and that is because too many logins failed."""
 
     since: datetime
     until: datetime
     budget: bool = False
+    logins: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ def _reading(sight: Sight) -> Iterator[Judgement]:
     """What keeps the source's changes from being known."""
     rest = sight.source
     if rest is not None and rest.budget:
-        yield Judgement(Light.BUSY, "budget", sight.unread, rest.until)
+        yield Judgement(Light.BUSY, "logins" if rest.logins else "budget", sight.unread, rest.until)
     elif rest is not None:
         grave = sight.now - rest.since >= SILENCE
         reason = "shop_silent" if sight.from_shop else "source_silent"

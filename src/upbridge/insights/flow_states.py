@@ -335,7 +335,7 @@ def _rest(block: Block | None, now: datetime, unread: Sequence[WaitingChanges]) 
         return None
     if not block.asked and block.priority >= Purpose.SAFETY:
         return None
-    return Rest(block.since, block.until, budget=block.asked)
+    return Rest(block.since, block.until, budget=block.asked, logins=block.logins)
 
 
 def inactive_of(value: str | None) -> frozenset[str]:

@@ -20,9 +20,12 @@ _OF_THE_SHOP = frozenset(
         "unannounced",
         "unproven",
         "budget",
+        "logins",
         "late",
     }
 )
+#: Those of them that keep the shop from being called.
+_NOT_CALLED = frozenset({"shop_silent", "budget", "logins"})
 _OF_A_SYSTEM = frozenset({"broken", "elsewhere", "source_silent", "blocked"})
 #: Reasons that concern what the shop counted itself: each kind on its own.
 _OF_A_KIND = frozenset({"incomplete", "uncounted"})
@@ -68,9 +71,7 @@ def news_of(shop: Shop, flows: tuple[FlowState, ...], seen: FlowFacts, *, platfo
                 count=former.count + (one.count if one.reason in _OF_A_SYSTEM else 0),
             )
     unread = sum(one.count for one in seen.unread if one.source == platform)
-    news = [
-        replace(one, count=unread) if one.reason in {"shop_silent", "budget"} else one for one in told.values()
-    ]
+    news = [replace(one, count=unread) if one.reason in _NOT_CALLED else one for one in told.values()]
     return tuple(sorted(news, key=lambda one: GRAVITY.index(one.light)))
 
 

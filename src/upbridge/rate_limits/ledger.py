@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.core.deadline import pause_deadline, time_limit
-from upbridge.core.errors import NotReady, Throttled
+from upbridge.core.errors import LoginsFailed, NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits import repository as rows
@@ -148,7 +148,7 @@ class Ledger:
         async with self._transaction() as tx:
             passed = await admit(tx, shop_id, now)
             if isinstance(passed, datetime):
-                raise Throttled("too many failed logins within the hour", until=passed)
+                raise LoginsFailed("too many failed logins within the hour", until=passed)
             if passed is Pass.BUSY:
                 return None
             entry = await self._spend(tx, shop_id, purpose, {**values, "first": passed is Pass.FIRST}, now)

@@ -10,10 +10,14 @@ Upgates locks an address that failed to log in five times within an hour, and al
 
 No shop may keep the others waiting by failing again and again:
 
-    its failures of the last hour   what the shop itself may do
-    1                               one call at a time if its login worked since, or if it was installed since;
-                                    else it waits until the hour is over
-    2 or more                       waits until the hour is over, unless its login worked since
+    its vain tries of the last hour   what the shop itself may do
+    1                                 one call at a time if its login worked since, or if it was installed since;
+                                      else it waits until the hour is over
+    2 or more                         waits until the hour is over, unless its login worked since
+
+Calls that were under way together are one try of the same credentials: such a shop does not fail again and again.
+Upgates counts each of them, and so does the first table. Where one failure more would stop all shops, a shop that
+was refused more than once waits.
 
 Where the table counts failures, a call in flight counts as one, until the transaction that ends it records the
 real outcome. So if a shop whose login works loses its access while it has three calls in flight and another shop
@@ -51,6 +55,14 @@ class Pass(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A failed login: when its answer came, and when its call began."""
+
+    at: datetime
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LoginHistory:
     """What the breaker knows: moments of failed logins, newest first, and calls in flight that may fail."""
 
@@ -58,7 +70,7 @@ class LoginHistory:
     succeeded_at: datetime | None
     shops: tuple[datetime, ...] = ()
     """When each shop that failed did so last, newest first."""
-    own_failures: tuple[datetime, ...] = ()
+    own_failures: tuple[Refusal, ...] = ()
     """Those of this shop, newest first."""
     active_since: datetime | None = None
     """When this shop was installed, or came back; None if it is not active."""
@@ -79,8 +91,18 @@ class LoginHistory:
         """Whether another failure of this shop would be one too many of its own."""
         if not self.own_failures:
             return False
-        installed_since = self.active_since is not None and self.active_since > self.own_failures[0]
-        return len(self.own_failures) > 1 or not installed_since
+        begun_at = max(one.begun_at for one in self.own_failures)
+        installed_since = self.active_since is not None and self.active_since > begun_at
+        stops_all = len(self.own_failures) > 1 and len(self.failures) + 1 >= BLOWN
+        return not installed_since or stops_all or self._tries() > 1
+
+    def _tries(self) -> int:
+        """How often this shop's login was tried in vain."""
+        tries, known_at = 0, None
+        for one in sorted(self.own_failures, key=lambda one: one.at):
+            if known_at is None or one.begun_at >= known_at:
+                tries, known_at = tries + 1, one.at
+        return tries
 
 
 def breaker_decision(history: LoginHistory, now: datetime) -> Pass | datetime:
@@ -90,7 +112,7 @@ def breaker_decision(history: LoginHistory, now: datetime) -> Pass | datetime:
         return history.failures[BLOWN - 1] + WINDOW
     if not good:
         if history.has_failed_enough():
-            return history.own_failures[0] + WINDOW
+            return history.own_failures[0].at + WINDOW
         if len(history.shops) >= CAREFUL:
             return history.shops[CAREFUL - 1] + WINDOW
         at_risk = history.in_flight if failures >= CAREFUL else history.busiest
@@ -117,7 +139,7 @@ async def admit(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | d
         failures=tuple(seen.failures),
         succeeded_at=seen.succeeded_at,
         shops=tuple(seen.shops),
-        own_failures=tuple(seen.own_failures),
+        own_failures=tuple(map(Refusal, seen.own_failures, seen.own_begun)),
         active_since=await active_since(tx, shop_id) if seen.own_failures else None,
         first=seen.first,
         own=seen.own,

@@ -84,7 +84,7 @@ async def answered(
         log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
     if response.login_refused:
         changes["succeeded_at"] = None
-        await store.record_failed_login(connection, ticket.shop_id, now=now)
+        await store.record_failed_login(connection, ticket.shop_id, begun_at=ticket.spent_at, now=now)
         log.warning("login_refused", shop_id=str(ticket.shop_id))
     elif response.accepted and not beside.refused:
         changes["succeeded_at"] = now

@@ -47,6 +47,8 @@ class Block:
     until: datetime
     asked: bool
     """Whether it waits because it was told to, or because no calls are left; else it has failed."""
+    logins: bool
+    """Whether it was told to because too many logins failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ _PASSAGE = Composed(
 
 
 async def count_failure(
-    tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, asked: bool, now: datetime
+    tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, asked: bool, logins: bool, now: datetime
 ) -> int:
     """Block purposes from *priority* on, or block them on; returns how many failures in a row this is of work as
     urgent.
@@ -87,6 +89,7 @@ async def count_failure(
         "reason": reason,
         "priority": priority,
         "asked": asked,
+        "logins": logins,
         "since": now,
         "until": now,
     }
@@ -97,6 +100,7 @@ async def count_failure(
             "reason": fresh.excluded.reason,
             "priority": fresh.excluded.priority,
             "asked": fresh.excluded.asked,
+            "logins": fresh.excluded.logins,
             "since": case((table.c.asked == fresh.excluded.asked, table.c.since), else_=fresh.excluded.since),
             # What is more urgent than what has failed so far has not failed yet.
             "failures": case((fresh.excluded.priority < table.c.priority, literal(1)), else_=again),
@@ -160,4 +164,5 @@ def _block(row: Row[Any]) -> Block:
         since=row.since,
         until=row.until,
         asked=row.asked,
+        logins=row.logins,
     )

@@ -295,24 +295,28 @@ class LoginRecord:
 
 @dataclass(frozen=True, slots=True)
 class LoginSnapshot(LoginRecord):
-    """The same with the calls under way. *shops*: when each shop that failed did so last; *own_failures*: those of
-    this shop; *first*: a first call is under way; *own*: calls of this shop, the first one aside; *busiest*: the
-    same of the shop that has most; *in_flight*: calls of all shops."""
+    """The same with the calls under way. *shops*: when each shop that failed did so last; *own_failures*: those
+    of this shop, and *own_begun* when each of those calls began; *first*: a first call is under way; *own*:
+    calls of this shop, the first one aside; *busiest*: the same of the shop that has most; *in_flight*:
+    calls of all shops."""
 
     shops: Sequence[datetime]
     own_failures: Sequence[datetime]
+    own_begun: Sequence[datetime]
     first: bool
     own: int
     busiest: int
     in_flight: int
 
 
-async def record_failed_login(connection: psycopg.AsyncConnection[Any], shop_id: ShopId, *, now: datetime) -> None:
-    """A login of the shop failed at *now*."""
-    await connection.execute(_FAILED, {"shop": shop_id, "now": now})
+async def record_failed_login(
+    connection: psycopg.AsyncConnection[Any], shop_id: ShopId, *, begun_at: datetime, now: datetime
+) -> None:
+    """A login of the shop failed at *now*, with a call that was spent at *begun_at*."""
+    await connection.execute(_FAILED, {"shop": shop_id, "begun": begun_at, "now": now})
 
 
-_FAILED = b"INSERT INTO failed_logins (shop_id, at) VALUES (%(shop)s, %(now)s)"
+_FAILED = b"INSERT INTO failed_logins (shop_id, begun_at, at) VALUES (%(shop)s, %(begun)s, %(now)s)"
 
 
 async def login_record(tx: AsyncConnection, shop_id: ShopId, *, since: datetime, most: int) -> LoginRecord:
@@ -356,8 +360,12 @@ _LOGIN_SNAPSHOT = text("""
              GROUP BY coalesce(shop_id::text, id::text) ORDER BY 1 DESC LIMIT :most
            ) AS shops,
            ARRAY(
-             SELECT at FROM failed_logins WHERE at > :since AND shop_id = :shop ORDER BY at DESC LIMIT :most
+             SELECT at FROM failed_logins WHERE at > :since AND shop_id = :shop ORDER BY at DESC, id LIMIT :most
            ) AS own_failures,
+           ARRAY(
+             SELECT coalesce(begun_at, at) FROM failed_logins WHERE at > :since AND shop_id = :shop
+             ORDER BY at DESC, id LIMIT :most
+           ) AS own_begun,
            coalesce(sum(first), 0)::int > 0 AS first,
            coalesce(sum(calls - first) FILTER (WHERE shop_id = :shop), 0)::int AS own,
            coalesce(max(calls - first), 0)::int AS busiest,

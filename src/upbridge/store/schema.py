@@ -400,6 +400,7 @@ lanes = Table(
     Column("failures", SmallInteger, nullable=False, server_default="1"),
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     Column("asked", Boolean, nullable=False, server_default=text("false")),
+    Column("logins", Boolean, nullable=False, server_default=text("false")),
     _at("since", nullable=False, now=True),
     _at("until", nullable=False, kept=Kept(days=7)),
 )
@@ -700,6 +701,7 @@ failed_logins = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("shop_id", Uuid, ForeignKey("shops.id", ondelete="SET NULL")),
     _at("at", nullable=False, now=True, kept=Kept(days=1)),
+    _at("begun_at"),
     Index("failed_logins_at_idx", "at"),
 )
 
