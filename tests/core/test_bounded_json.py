@@ -50,6 +50,20 @@ def test_of_anything_that_passes_a_parser_finds_no_more_than_allowed(body: bytes
     assert depth_of(value) <= SMALL.depth
 
 
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_body_that_was_cut_off_is_said_to_be_no_json(cut: int) -> None:
+    body = json.dumps({"orders": [{"order_number": "[A"}], "n": [1, 23]}).encode()
+
+    with pytest.raises(BadRequest, match="^the body is not JSON"):
+        loads(body[:cut], SMALL)
+
+
+@pytest.mark.parametrize("body", [b"[" * 5 + b"]" * 5, b'{"a": ' * 5 + b"1" + b"}" * 5])
+def test_a_body_that_is_whole_and_too_deep_is_said_to_be_that(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        loads(body, SMALL)
+
+
 @pytest.mark.parametrize("digits", ["9" * 21, "-" + "1" * 30, "0." + "3" * 21, "1" * 5_000])
 def test_a_number_that_is_too_long_is_refused_and_a_text_like_it_is_not(digits: str) -> None:
     with pytest.raises(BadRequest):

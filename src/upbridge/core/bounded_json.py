@@ -47,7 +47,7 @@ def parsed(body: bytes, *, constants: bool = True) -> Any:
 
 def measure(body: bytes, bounds: Bounds) -> None:
     """Raise `TooLarge` if *body* may have more values than *bounds* allow, and `BadRequest` if it is nested
-    deeper, or a number of it has more digits. The time is that of the length, not of what stands in it."""
+    deeper, was cut off, or a number of it has more digits. The time is that of the length, not of what stands in it."""
     for _ in measuring(body, bounds):
         pass
 
@@ -67,12 +67,19 @@ def measuring(body: bytes, bounds: Bounds) -> Iterator[None]:
     yield
     without_texts = _TEXT.sub(b"", body)  # brackets and digits in texts are none
     yield
+    if not _closed(without_texts):
+        raise BadRequest("the body is not JSON: it was cut off, or a bracket is missing")
     if _suspicious(without_texts, bounds):
         raise BadRequest("the body is nested too deeply, or a number in it is too long")
 
 
 def _suspicious(body: bytes, bounds: Bounds) -> bool:
     return _deep(body, bounds.depth) or b"0" * (bounds.digits + 1) in body.translate(_ALL_ZERO)
+
+
+def _closed(body: bytes) -> bool:
+    """Whether there are as many brackets that close as there are that open."""
+    return body.count(b"[") + body.count(b"{") == body.count(b"]") + body.count(b"}")
 
 
 def _deep(body: bytes, most: int) -> bool:
