@@ -101,7 +101,9 @@ def test_no_secret_is_ever_printed(program: Program, database: Database) -> None
 def test_settings_are_changed_together_or_not_at_all(program: Program, database: Database) -> None:
     database.shop()
 
-    line = failed(program("shops", "settings", "garde", "upp.sku_from=ean", "upp.order_days=many", "no.such=1"))
+    typed = ("upp.sku_from=ean", "upp.order_days=many", "no.such=1")
+    line = failed(program("shops", "settings", "garde", *typed), 2)
+    assert failed(program("shops", "settings", "garde", *typed, "--dry-run"), 2) == line
 
     assert "upp.order_days: 'many' is not a whole number" in line
     assert "no.such: there is no such setting" in line
@@ -165,6 +167,11 @@ def test_upp_is_connected_with_a_secret_from_standard_input(
 
     assert ended.code == 0, ended
     assert ended.json == {"system": "upp", "state": "connected", "account": upp["client_id"], "prefix": ""}
+    again = program(
+        "shops", "connect", "garde", "upp", "--client-id", upp["client_id"], stdin=upp["secret"] + "\n"
+    )
+    assert again.code == 0, again
+    assert "it was connected before, so nothing is imported anew" in again.out
     assert upp["secret"] not in ended.out + ended.err
     [shown] = program("shops", "list", "--json").json
     assert [one["system"] for one in shown["connections"]] == ["upp"]
@@ -207,6 +214,7 @@ def test_uphance_is_connected_with_a_password_from_standard_input(
 
     assert ended.code == 0, ended
     assert "uphance is connected" in ended.out
+    assert "the first import has begun" in ended.out
     [(secret, tokens)] = database.run("SELECT secret, tokens FROM connections WHERE system = 'uphance'")
     assert secret is None
     assert uphance["password"].encode() not in bytes(tokens)

@@ -54,7 +54,7 @@ def test_of_anything_that_passes_a_parser_finds_no_more_than_allowed(body: bytes
 def test_a_body_that_was_cut_off_is_said_to_be_no_json(cut: int) -> None:
     body = json.dumps({"orders": [{"order_number": "[A"}], "n": [1, 23]}).encode()
 
-    with pytest.raises(BadRequest, match="^the body is not JSON"):
+    with pytest.raises(BadRequest, match=r"^the body is not JSON"):
         loads(body[:cut], SMALL)
 
 

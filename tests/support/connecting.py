@@ -9,9 +9,8 @@ async def connect_upp(
     service: WorkerContainer, shop: Shop, *, client_id: str, client_secret: str
 ) -> ConnectionRow:
     """Connect Upp.ai."""
-    return await service.connection_editor.connect(
-        shop, "upp", {"client_id": client_id, "client_secret": client_secret}
-    )
+    typed = {"client_id": client_id, "client_secret": client_secret}
+    return (await service.connection_editor.connect(shop, "upp", typed)).row
 
 
 async def connect_uphance(
@@ -19,4 +18,4 @@ async def connect_uphance(
 ) -> ConnectionRow:
     """Connect Uphance."""
     typed = {"email": email, "password": password, "organisation": str(organisation or "")}
-    return await service.connection_editor.connect(shop, "uphance", typed)
+    return (await service.connection_editor.connect(shop, "uphance", typed)).row

@@ -3,13 +3,13 @@
 from upbridge.cli.printable import console_error
 from upbridge.core.database_failure import concerns_database, reason_of
 from upbridge.core.encryption import DecryptionError
-from upbridge.core.errors import BadSettings, UpbridgeError
+from upbridge.core.errors import BadSettings, UpbridgeError, WrongSettings
 
 
 def told(error: Exception) -> int | None:
     """Say on standard error what is wrong; the exit code, or None and no word for a bug of ours."""
     match error:
-        case BadSettings():
+        case BadSettings() | WrongSettings():
             for line in str(error).splitlines():
                 console_error(line)
             return 2

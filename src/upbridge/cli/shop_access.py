@@ -11,7 +11,7 @@ from upbridge.cli.common import Json, ShopName, err, out, print_json, with_conta
 from upbridge.cli.options import login_options, with_options
 from upbridge.cli.printable import is_text
 from upbridge.core.errors import BadRequest, LoginRefused
-from upbridge.store.connections import ConnectionRow
+from upbridge.operations.connections import MadeConnection
 from upbridge.systems.connecting import ChoiceNeeded
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
@@ -28,7 +28,7 @@ def connect(
     json: Json = False,
 ) -> None:
     """Connect another system. The secret or password is read from standard input; the login is tested before
-    anything is stored. The first import begins by itself.
+    anything is stored. The first import begins by itself; connecting the same account anew begins none.
     """
     found = SYSTEMS.get(system)
     if found is None or found.connect is None:
@@ -43,15 +43,16 @@ def connect(
             given[field.name] = _secret(field.name.replace("_", " "))
     credentials = found.connect.credentials
 
-    async def work(container: WorkerContainer) -> ConnectionRow:
+    async def work(container: WorkerContainer) -> MadeConnection:
         with _said(credentials):
             return await container.connection_editor.connect(await container.shops.find(shop), system, given)
 
-    row = with_container(work)
+    row, fresh = with_container(work)
     if json:
         print_json({"system": row.system, "state": str(row.state), "account": row.account, "prefix": row.prefix})
         return
-    out.print(f"{row.system} is connected ({row.account}); the first import has begun.")
+    what = "the first import has begun" if fresh else "it was connected before, so nothing is imported anew"
+    out.print(f"{row.system} is connected ({row.account}); {what}.")
     if row.prefix:
         out.print(f"Another shop feeds this tenant already: all ids of this shop begin with {row.prefix!r} there.")
 

@@ -47,7 +47,8 @@ def parsed(body: bytes, *, constants: bool = True) -> Any:
 
 def measure(body: bytes, bounds: Bounds) -> None:
     """Raise `TooLarge` if *body* may have more values than *bounds* allow, and `BadRequest` if it is nested
-    deeper, was cut off, or a number of it has more digits. The time is that of the length, not of what stands in it."""
+    deeper, or a number of it has more digits, or it was cut off. The time is that of the length, not of what is in
+    it."""
     for _ in measuring(body, bounds):
         pass
 

@@ -5,6 +5,7 @@
     ├── NotReady               the database, its schema or the signature key cannot be had right now
     ├── Refused                the caller is wrong
     │   ├── BadRequest         malformed input
+    │   │   ├── WrongSettings  settings of a shop that do not exist, or cannot have these values
     │   │   └── TooSlow        the body did not arrive in time
     │   ├── BadSignature       not signed by Upgates, or too old, or replayed
     │   ├── NotFound           no such shop, problem, ticket
@@ -72,6 +73,10 @@ class BadRequest(Refused):
     status = 400
     code = "bad_request"
     merchant = "error.form"
+
+
+class WrongSettings(BadRequest):
+    """Settings of a shop that do not exist, or cannot have these values."""
 
 
 class TooSlow(BadRequest):

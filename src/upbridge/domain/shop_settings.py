@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from upbridge.core.clock import PRAGUE
-from upbridge.core.errors import BadRequest
+from upbridge.core.errors import BadRequest, WrongSettings
 from upbridge.core.parsing import digits
 from upbridge.domain.mail import NoAddress, email_address
 
@@ -314,13 +314,13 @@ class ShopSettings:
     def changed(self, texts: Mapping[str, str]) -> "ShopSettings":
         """The settings after typing *texts*; an empty text goes back to the default.
 
-        Raises `BadRequest` with one line for each key that does not exist, whose text is no value of it, or that
+        Raises `WrongSettings` with a line for each key that does not exist, whose text is no value of it, or that
         needs other settings that are not chosen.
         """
         after, complaints = self._typed(texts)
         complaints += [f"{key}: needs {' and '.join(needs)} first" for key, needs in _lacking(after) if needs]
         if complaints:
-            raise BadRequest("\n".join(complaints))
+            raise WrongSettings("\n".join(complaints))
         return after
 
     def needed(self, texts: Mapping[str, str]) -> list[str]:

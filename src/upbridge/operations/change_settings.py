@@ -41,8 +41,8 @@ class SettingsEditor:
         """Change settings as typed; queue what they make sendable, release what waited for them; then do *also*.
 
         One transaction, because saving the same settings again would not repeat a missed release. Raises
-        `BadRequest` with a line for each wrong setting, `Clash` if one of them is not what it was in the settings
-        that its user has *seen*, and what *also* raises; and then changes nothing.
+        `WrongSettings` with a line for each wrong setting, `Clash` if one of them is not what it was when
+        its user has *seen* them, and what *also* raises; and then changes nothing.
         """
         rows = await self.connections.of(shop.id)
         now = self.clock()

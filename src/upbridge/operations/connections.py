@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -39,6 +40,14 @@ def connect_of(systems: Systems, name: str) -> Connect:
     return system.connect
 
 
+class MadeConnection(NamedTuple):
+    """A connection that was made, or made anew."""
+
+    row: ConnectionRow
+    fresh: bool
+    """Whether it leads to another account than before, or there was none: then the first import begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionEditor:
     """Connects shops to systems, and disconnects them."""
@@ -52,7 +61,7 @@ class ConnectionEditor:
     logins: Logins
     attempts: LoginAttempts
 
-    async def connect(self, shop: Shop, name: str, typed: Mapping[str, str]) -> ConnectionRow:
+    async def connect(self, shop: Shop, name: str, typed: Mapping[str, str]) -> MadeConnection:
         """Connect *shop* to the system *name* with what was *typed* into the fields of its `Connect`.
 
         Raises `LoginRefused` (nothing stored), `TooManyLogins`, `ChoiceNeeded` where something has to be chosen
@@ -107,7 +116,7 @@ class ConnectionEditor:
                 log.info("connection_mended", shop_id=str(shop.id), system=system)
         return mended
 
-    async def _store(self, shop: Shop, name: str, how: Connect, new: NewConnection) -> ConnectionRow:
+    async def _store(self, shop: Shop, name: str, how: Connect, new: NewConnection) -> MadeConnection:
         """Store the tested connection after the workers of the old one have ended: they record their last results
         (links of another account, a refused old login) before it, and none after it. Raises `Conflict` if the shop
         has left meanwhile."""
@@ -149,7 +158,7 @@ class ConnectionEditor:
                         tx, shop.id, PLATFORM, Kind.FACTS, [PARAMETERS], origin=Origin.SETTINGS, now=now
                     )
         log.info("connected", shop_id=str(shop.id), system=name, fresh=fresh)
-        return row
+        return MadeConnection(row, fresh)
 
 
 def _may_connect(shop: Shop) -> None:

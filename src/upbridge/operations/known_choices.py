@@ -6,7 +6,7 @@ Only what is new in it is looked at, and only by a list that was read: one that 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from upbridge.core.errors import BadRequest
+from upbridge.core.errors import WrongSettings
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import PerChoice, Setting, ShopList, ShopSettings
 from upbridge.store.connections import ConnectionRow
@@ -23,7 +23,7 @@ def refuse_unknown(
     facts: Mapping[str, Any] | None,
     rows: Mapping[str, ConnectionRow],
 ) -> None:
-    """Raise `BadRequest` with a line for each setting that *after* has and *before* had not, and that names what
+    """Raise `WrongSettings` with a line for each setting that *after* has, *before* had not, and that names what
     neither the shop's *facts* nor those of its connections *rows* list."""
     profile = ShopProfile.model_validate(facts or {})
     complaints = []
@@ -36,7 +36,7 @@ def refuse_unknown(
             there = ", ".join(f"{one} ({name})" if name != one else one for one, name in listed.items())
             complaints.append(f"{key}: {', '.join(unknown)} does not exist (there are: {there})")
     if complaints:
-        raise BadRequest("\n".join(complaints))
+        raise WrongSettings("\n".join(complaints))
 
 
 def _listed(setting: Setting[Any], shop: ShopProfile, connection: Mapping[str, Any]) -> dict[str, str]:

@@ -93,9 +93,8 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
     typed[HELD] = one(form, HELD)
     if not typed[HELD] and not all(typed[field.name] for field in found.connect.fields if field.needed):
         return await _page(here, ConnectForm(system, here.texts.get("ui.connections.fill_in"), shown))
-    before = await _connected(here, system)
     try:
-        row = await here.pages.act().connections.connect(here.shop, system, typed)
+        _, fresh = await here.pages.act().connections.connect(here.shop, system, typed)
     except ChoiceNeeded as choice:
         key = "choose" if choice.options else "no"
         wrong = here.texts.get(f"ui.connections.{key}_{choice.field}")
@@ -103,8 +102,7 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
         return await _page(here, ConnectForm(system, wrong, shown, {choice.field: options}, choice.login))
     except (RemoteError, Conflict) as error:
         return await _page(here, ConnectForm(system, _words(here, system, error), shown))
-    again = before is not None and before.account == row.account  # then no first import begins
-    return here.go("connections", f"{'test' if again else 'connected'}_{system}")
+    return here.go("connections", f"{'connected' if fresh else 'test'}_{system}")
 
 
 @router.get("/connections/{system}")
