@@ -1,6 +1,7 @@
 """Every change of a shop goes through here: the data, its time, its old versions, and the announcement."""
 
 import copy
+import json
 import random
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,6 +14,17 @@ from upbridge_sandbox.shop_facts import Choice, Status, renamed
 from upbridge_sandbox.state import State
 
 _MINUTE = timedelta(minutes=1)
+
+
+def _require_showable(entity: Json, *, named: str) -> None:
+    """Raise ValueError where *entity* cannot stand in an answer, or has no name that could be asked for: kept, it
+    would break every list that it stands in."""
+    if type(entity.get(named)) not in (int, str) or entity[named] == "":
+        raise ValueError(f"{named} is a text or a whole number")
+    try:
+        json.dumps(copy.deepcopy(entity), ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 class Announces(Protocol):
@@ -66,7 +78,9 @@ class Changes:
         return self._announced(shop, "create", product, "creation_time")
 
     def take_product(self, shop: Shop, product: Json) -> Json:
-        """A product exactly as an API once showed it, e.g. a captured answer. Its times may be left out."""
+        """A product exactly as an API once showed it, e.g. a captured answer. Its times may be left out. Raises
+        ValueError for one that no API could show."""
+        _require_showable(product, named="product_id")
         for time in ("creation_time", "last_update_time"):
             product.setdefault(time, moment(self.state.now()))
         shop.goods.products[product["product_id"]] = product
@@ -120,7 +134,9 @@ class Changes:
         return self._placed(shop, order)
 
     def take_order(self, shop: Shop, order: Json) -> Json:
-        """An order exactly as an API once showed it, placed now. The name of its status may be left out."""
+        """An order exactly as an API once showed it, placed now. The name of its status may be left out. Raises
+        ValueError for one that no API could show."""
+        _require_showable(order, named="order_number")
         named = shop.facts.status_name(order.setdefault("status_id", None), str(order.get("language_id")))
         order.setdefault("status", named)
         order["creation_time"] = order["last_update_time"] = moment(self.state.now())
@@ -136,7 +152,7 @@ class Changes:
         """Change fields of an order; the status' name follows its id."""
         order.update(values)
         if "status_id" in values:
-            order["status"] = shop.facts.status_name(order["status_id"], order["language_id"])
+            order["status"] = shop.facts.status_name(order["status_id"], str(order.get("language_id")))
         self._order_changed(shop, order)
 
     def edit_order_line(self, shop: Shop, order: Json, quantity: int) -> None:
@@ -180,7 +196,7 @@ class Changes:
 
     def _order_changed(self, shop: Shop, order: Json) -> None:
         versions = shop.versions.get(order["order_number"], [])
-        if versions and versions[-1]["uuid"] == order["uuid"]:
+        if versions and versions[-1].get("uuid") == order.get("uuid"):
             self._may_show(shop, order["order_number"], versions[-1])
         shop.touch_order(order, self.state.now())
         self._announce_order(shop, "update", order, "last_update_time")

@@ -81,7 +81,10 @@ class Call(Request):
         def refuse(constant: str) -> Any:
             raise ValueError(f"{constant} is not JSON")
 
-        return json.loads(self.content, parse_constant=refuse)
+        try:
+            return json.loads(self.content, parse_constant=refuse)
+        except RecursionError:
+            raise ValueError("the body is nested too deeply") from None
 
     def fields(self) -> dict[str, str]:
         """The body as a form; its content type is not looked at."""

@@ -79,7 +79,10 @@ class ShopDataControls(Controls):
         shop, body = self.shop_of(call), body_of(call)
         order = self.order_of(shop, call)
         if (quantity := body.pop("quantity", None)) is not None:
-            self.context.changes.edit_order_line(shop, order, int(quantity))
+            try:
+                self.context.changes.edit_order_line(shop, order, int(quantity))
+            except (LookupError, AttributeError, ArithmeticError) as error:  # it was placed as an API showed it
+                raise ValueError("the order has no line whose quantity could be changed") from error
         if unknown := set(body) - set(order):
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         if body:

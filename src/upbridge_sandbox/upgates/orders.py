@@ -110,7 +110,7 @@ class Orders:
                 self.changes.edit_order(shop, order, values)
         return {
             "order_number": number,
-            "order_url": f"{shop.host}/orders/edit-order/default/{order['order_id'] if order else 0}",
+            "order_url": f"{shop.host}/orders/edit-order/default/{order.get('order_id', 0) if order else 0}",
             "updated_yn": not messages,
             "messages": messages,
         }
