@@ -213,6 +213,21 @@ async def test_what_has_waited_or_was_not_announced_is_not_left_to_the_next_gath
 
 
 @pytest.mark.rule("R53")
+async def test_what_a_person_asks_for_takes_along_what_is_gathered(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    machine.upgates.order("A-1", "A-2", "A-3")
+    await machine.hint(Kind.ORDER, "A-1")
+    await machine.pull()
+    await machine.hint(Kind.ORDER, "A-2", now=machine.watch())  # web saw no gathering
+    await machine.hint(Kind.ORDER, "A-3", origin=Origin.SETTINGS)
+
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/orders")) == 2
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R53")
 async def test_what_a_person_asks_for_is_not_gathered(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.upgates.order("A-1", "A-2")

@@ -144,7 +144,8 @@ class Puller:
             return False
         together = timedelta(seconds=self.coalesce_seconds)
         before = await gathered_until(guard, shop.id, lane.system, purpose)
-        if before is not None and now < before <= min(announced) + together:
+        waiting = all(change.announced for change in batch if change.due)  # a person waits for no gathering
+        if waiting and before is not None and now < before <= min(announced) + together:
             await _gather(self.engine, lane, shop, [purpose], before)  # web has not seen that they are gathered
             return True
         first = before is None or before < min(announced)
