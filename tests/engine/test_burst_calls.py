@@ -165,9 +165,9 @@ async def test_the_rest_of_a_burst_waits_for_what_comes_next_instead_of_a_call_o
 ) -> None:
     machine = await make_engine()
     machine.upgates.sell(*range(1, 151))
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(26, 121)), now=machine.watch())
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(26, 121)), now=machine.watch())
     machine.watch.move(seconds=11)  # that was gathered; the worker comes a moment later
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(1, 26)), now=machine.watch())
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(1, 26)), now=machine.watch())
 
     await machine.pull()
     assert [len(asked["product_ids"].split(";")) for asked in machine.upgates.asked("/products")] == [100]
@@ -177,7 +177,7 @@ async def test_the_rest_of_a_burst_waits_for_what_comes_next_instead_of_a_call_o
     assert {row["attempts"] for row in left} == {0}
 
     machine.watch.move(seconds=2)
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(121, 151)), due_at=left[0]["due_at"])
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(121, 151)), due_at=left[0]["due_at"])
     await machine.pull()
     assert len(machine.upgates.asked("/products")) == 1, "the gathering goes on"
 
@@ -201,10 +201,10 @@ async def test_what_has_waited_or_was_not_announced_is_not_left_to_the_next_gath
 ) -> None:
     machine = await make_engine()
     machine.upgates.sell(*range(1, 111))
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(1, 101)), now=machine.watch())
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(1, 101)), now=machine.watch())
     machine.watch.move(seconds=11)
     since = machine.watch() - timedelta(seconds=age)
-    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(101, 111)), origin=origin, now=since)
+    await machine.mark(Kind.PRODUCT, *(str(number) for number in range(101, 111)), origin=origin, now=since)
 
     await machine.pull()
 
@@ -216,10 +216,10 @@ async def test_what_has_waited_or_was_not_announced_is_not_left_to_the_next_gath
 async def test_what_a_person_asks_for_takes_along_what_is_gathered(make_engine: MakeEngine) -> None:
     machine = await make_engine()
     machine.upgates.order("A-1", "A-2", "A-3")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
     await machine.pull()
-    await machine.hint(Kind.ORDER, "A-2", now=machine.watch())  # web saw no gathering
-    await machine.hint(Kind.ORDER, "A-3", origin=Origin.SETTINGS)
+    await machine.mark(Kind.ORDER, "A-2", now=machine.watch())  # web saw no gathering
+    await machine.mark(Kind.ORDER, "A-3", origin=Origin.SETTINGS)
 
     await machine.pull()
 

@@ -427,7 +427,7 @@ async def test_a_lane_that_waits_for_the_login_breaker_says_so(machine: Engine, 
             "INSERT INTO failed_logins (shop_id, at) VALUES (:dead, :now)", dead=dead, now=machine.watch()
         )
     machine.upgates.order("A-1")
-    await machine.hint(Kind.ORDER, "A-1")
+    await machine.mark(Kind.ORDER, "A-1")
 
     await machine.pull()
 

@@ -361,9 +361,9 @@ def _rest(readers: Readers, batch: Sequence[Change], *, newer_than: datetime) ->
         size = readers.of(kind).batch
         due = [change for change in batch if change.kind is kind and change.due and change.attempts == 0]
         over = len(due) % size if len(due) > size else 0
-        due.sort(key=lambda change: (change.announced, change.hinted_at))
+        due.sort(key=lambda change: (change.announced, change.marked_at))
         newest = due[len(due) - over :]
-        if all(change.announced and change.hinted_at > newer_than for change in newest):
+        if all(change.announced and change.marked_at > newer_than for change in newest):
             rest += newest
     return rest
 

@@ -120,7 +120,7 @@ class EntityReaders:
                 Kind.PRODUCT,
                 [str(product) for product in products],
                 origin=Origin.WEBHOOK,
-                now=min(change.hinted_at for change in chunk),  # announced with them, so it waits no longer
+                now=min(change.marked_at for change in chunk),  # announced with them, so it waits no longer
             )
             await changes.done(tx, shop.id, PLATFORM, chunk)
 

@@ -1,7 +1,7 @@
 """Why a login is not tried
 
-Revision ID: 0037
-Revises: 0036
+Revision ID: 0038
+Revises: 0037
 
 A call's login may fail after a new installation that it did not know of, or beside another call: the breaker has
 to know when the call began. A lane that waits for the breaker does not wait because no calls are left.
@@ -10,8 +10,8 @@ to know when the call began. A lane that waits for the breaker does not wait bec
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0037"
-down_revision = "0036"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
