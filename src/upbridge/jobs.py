@@ -263,7 +263,7 @@ async def _clean(engine: AsyncEngine, clock: Clock) -> None:
 
 
 async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:
-    """Call *once* every so many seconds; a database that is away is no reason to end."""
+    """Call *once* again and again, with a pause of some seconds; go on where the database is away."""
     while True:
         try:
             await once()

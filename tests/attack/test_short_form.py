@@ -20,7 +20,7 @@ SCALE = Scale(seconds=0.4, fuzzed=3_200, shops=3, sessions=4, minutes=1)
 
 @dataclass
 class _Verdicts:
-    """What came of each attack."""
+    """The outcome of each attack."""
 
     found: dict[str, Verdict] = field(default_factory=dict)
 
@@ -34,7 +34,7 @@ class _Verdicts:
 
 @pytest.fixture(scope="module")
 def verdicts() -> Mapping[str, Verdict]:
-    """What came of each attack."""
+    """The outcome of each attack."""
     told = _Verdicts()
     asyncio.run(all_of(NAMES, scale=SCALE, seed=1, told=told, tries=1))
     return told.found

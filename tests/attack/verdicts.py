@@ -202,7 +202,7 @@ _COLUMNS = (
 
 
 def outcome(one: Verdict) -> str:
-    """What came of it, in words."""
+    """The outcome, in words."""
     said = [*one.missed, *(f"not judged: {goal}" for goal in one.unjudged)]
     return "; ".join(said) or _seconds(one.cells) or "ok"
 

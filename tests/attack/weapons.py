@@ -25,7 +25,7 @@ CUT = 0
 
 @dataclass(slots=True)
 class Fired:
-    """What came of it."""
+    """The outcome."""
 
     seconds: float
     statuses: Counter[int] = field(default_factory=Counter)
@@ -172,7 +172,7 @@ class Weapon(Protocol):
     """What an attacker uses until it is spent; it travels to the attacker's process."""
 
     async def fire(self) -> Fired:
-        """Use it; what came of it."""
+        """Use it; returns the outcome."""
 
 
 def fire(weapon: Weapon) -> Fired:

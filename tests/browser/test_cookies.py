@@ -18,7 +18,7 @@ def site() -> Iterator[int]:
 
 
 def _in_the_frame(page: Page, port: int) -> str:
-    """What came of the cookies that a frame of another site has set."""
+    """Which cookies that a frame of another site has set are there."""
     page.goto(f"http://localhost:{port}/frame")
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name="echo").click()

@@ -150,7 +150,7 @@ def _judge(report: Report, lock: Path, packages: Sequence[dict[str, Any]]) -> No
 
 
 def summary(report: Report) -> str:
-    """What came of it, for people; the last line is the verdict."""
+    """The outcome, for people; the last line is the verdict."""
     lines = [
         "{lock}: {package} {version}: {id}, fixed in {fixed}".format(
             fixed=", ".join(one["fixed_in"]) or "-", **one

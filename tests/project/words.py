@@ -63,6 +63,8 @@ PHRASES: dict[str, str] = {
     r"\bwhatever\b": "say which",
     r"\bbecomes? of\b": "say what happens to it",
     r"\bmanieth\b": "every n-th",
+    r"\bwhat c(?:a|o)mes? of\b": "the outcome of",
+    r"\bstands? so\b": "name the state",
     r"\bDoubt:": "Assumption:",
     r"\b(?:is|are) told\b(?! apart)|\btold once\b": "say who reads it: reported, shown, logged",
     r"\bbites?\b": "slice",

@@ -68,7 +68,7 @@ async def test_steady_marks_do_not_postpone_the_work(machine: Engine) -> None:
 
 async def test_an_earlier_moment_hurries_the_work(machine: Engine) -> None:
     await machine.mark(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
-    await machine.mark(Kind.PRODUCT, "1")
+    await machine.mark(Kind.PRODUCT, "1", now=machine.watch())
 
     assert [row["due_at"] for row in await machine.changes()] == [machine.watch()]
 

@@ -1,4 +1,4 @@
-"""What strangers and staff try on every service, and what comes of it here: nothing."""
+"""What strangers and staff try on every service, and what it brings here: nothing."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
-"""What is to be sent to a target, and what came of it: the words between the engine and the systems.
+"""What is to be sent to a target, and the outcome: the words between the engine and the systems.
 
 entity ───desired_documents()──► DesiredDocument …  what this target should hold now for this entity
-Document ──push()──────────────► Outcome            what came of sending it; the engine settles it in the database
+Document ──push()──────────────► Outcome            whether it was sent; the engine settles it in the database
 
 What is waiting for a target and is not desired any more is withdrawn.
 """
@@ -68,7 +68,7 @@ class Unmappable:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request to create a thing, saved before it is sent; what came of it is not recorded yet."""
+    """A request to create a thing, saved before it is sent; its outcome is not recorded yet."""
 
     started_at: datetime
     newer_than: int | None = None

@@ -1,10 +1,10 @@
-"""What a shop's history tells: what was done, and by which way it came."""
+"""What a shop's history tells: what was done, and through what (*way*)."""
 
 from enum import StrEnum
 
 
 class Way(StrEnum):
-    """By which way a change came."""
+    """Through what a change was made."""
 
     PAGE = "page"
     """The shop's staff, on a page in the admin. Who of them is not known: Upgates does not say."""

@@ -103,7 +103,7 @@ class Looks(Value):
 
     @property
     def proven(self) -> bool:
-        """Whether this look, which has come to its end, leaves no doubt."""
+        """Whether this look, which has ended, leaves no doubt."""
         if len(self.current) == 1:
             return True  # one answer is the list at one moment
         return self.number > 1 and not self.moved and len(self.current) >= len(self.earlier)

@@ -101,7 +101,7 @@ class PlaceWalk(Walk):
 
     @property
     def most(self) -> int:
-        """So many rows a page has at most."""
+        """The most rows that a page has."""
         if self.place < self.ones_until:
             return 1
         return _SMALLER if self.place < self.tens_until else _LARGEST

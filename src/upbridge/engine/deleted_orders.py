@@ -97,7 +97,7 @@ async def ask(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
 
 
 async def under_way(tx: AsyncConnection, shop_id: ShopId) -> bool:
-    """Whether a walk through the list has not come to its end yet."""
+    """Whether a walk through the list has not ended yet."""
     return await cursors.get(tx, shop_id, _SYSTEM, _WALK) is not None
 
 

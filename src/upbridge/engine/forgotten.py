@@ -28,7 +28,7 @@ def _cursor(kind: str) -> str:
 
 
 async def remember(tx: AsyncConnection, shop_id: ShopId, kinds: Iterable[str], since: datetime) -> None:
-    """What was sent from *since* on may be forgotten."""
+    """Note that links may lack what was sent from *since* on."""
     for kind in kinds:
         told = await cursors.get(tx, shop_id, PLATFORM, _cursor(kind))
         first = since if told is None else min(since, datetime.fromisoformat(told))
@@ -38,7 +38,7 @@ async def remember(tx: AsyncConnection, shop_id: ShopId, kinds: Iterable[str], s
 async def doubt(
     tx: AsyncConnection, systems: Systems, shop_id: ShopId, run: Run, read: ReadBatch, *, now: datetime
 ) -> set[str]:
-    """Have sent again what *read*, a page of *run*, has of what has changed since; returns its keys."""
+    """Have the entities of *read*, a page of *run*, that changed since then sent again; returns their keys."""
     if run.purpose is not RunPurpose.SAFETY_NET:
         return set()
     told = await cursors.get(tx, shop_id, PLATFORM, _cursor(run.kind))
@@ -55,6 +55,6 @@ async def doubt(
 
 
 async def read_again(tx: AsyncConnection, shop_id: ShopId, run: Run, *, complete: bool) -> None:
-    """*run* has ended: if it has read everything, nothing is in doubt any more."""
+    """End the doubt if *run* has read everything."""
     if run.purpose is RunPurpose.SAFETY_NET and complete:
         await cursors.forget(tx, shop_id, PLATFORM, _cursor(run.kind))

@@ -1,4 +1,4 @@
-"""What a walk through a list of the shop's asks for, what comes of it, and which problems tell what it missed."""
+"""What a walk through a list of the shop asks for, what it ends with, and which problems say what it missed."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -65,7 +65,7 @@ class ReadBatch:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What came of a batch: keys of its entities that were news to any target, and of those to read again soon.
+    """The outcome of a batch: keys of its entities that were news to any target, and of those to read again soon.
 
     *again*: something on its way is not wanted any more, and whether they got it, so that it has to be taken back,
     is known only later; or another product took or gave up a name that this one bears too.

@@ -142,7 +142,7 @@ class Pusher:
     async def _settle(
         self, guard: AsyncConnection, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]
     ) -> None:
-        """Write down what came of each document, in one transaction."""
+        """Write down the outcome of each document, in one transaction."""
         now, came = self.clock(), _Came.of(outcomes)
         follow = [*self.systems.after_delivery(lane.system, {document.kind for document, _ in came.delivered})]
         if came.left or came.remarks or follow:
@@ -166,8 +166,8 @@ class Pusher:
 
 @dataclass(frozen=True, slots=True)
 class _Came:
-    """What came of documents: those that a target has now, those that leave the outbox, those that stay in it, and
-    what a person should look at."""
+    """The outcomes of documents: those that a target has now, those that leave the outbox, those that stay in it,
+    and what a person should look at."""
 
     delivered: Sequence[tuple[Document, Delivered]]
     gone: Sequence[Document]

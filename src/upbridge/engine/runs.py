@@ -82,7 +82,7 @@ async def count_page(
 ) -> bool:
     """Count a page that is being settled, and put the next one into `changes`; returns whether the run has ended.
 
-    *before* and *after*: the walk as it asked, and with what came of it. If another worker was faster, its step
+    *before* and *after*: the walk as it asked, and with the answer. If another worker was faster, its step
     counts.
     """
     held = await runs.hold_run(tx, run.id)

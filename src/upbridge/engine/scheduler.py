@@ -159,7 +159,7 @@ async def _polls(turn: _Turn, systems: Systems, settings: Settings) -> None:
 async def _safety_nets(turn: _Turn, *, every: timedelta) -> None:
     """Each shop has its own minute of the period, from its id, so that they do not all come at once.
 
-    A safety net that has not come to its end in a whole period keeps none of the next ones waiting.
+    A safety net that has not ended in a whole period keeps none of the next ones waiting.
     """
     tx, now = turn.tx, turn.tick.now
     overdue = shop_queries.unreconciled(every=every, now=now)

@@ -9,7 +9,7 @@ from upbridge.systems.base import Systems
 
 
 def news_words(one: News, shop: Shop, texts: Texts, systems: Systems) -> str:
-    """What it is, what comes of it, and what helps."""
+    """What it is, what follows from it, and what helps."""
     if one.reason == "stopped":
         return texts.get(f"ui.state.{state_of(shop)}", at=shop.state_since)
     kinds = [texts.get(f"ui.kind.{kind}").lower() for kind in one.kinds]  # they stand within a sentence

@@ -26,7 +26,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
 def pause_after(tries: int) -> timedelta:
-    """How long a mail waits after so many tries: a minute, doubled each time, at most an hour."""
+    """How long a mail waits after a number of tries: a minute, doubled each time, at most an hour."""
     return min(_FIRST_PAUSE * float(2 ** min(tries - 1, 12)), _LONGEST_PAUSE)
 
 

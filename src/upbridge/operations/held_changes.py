@@ -25,7 +25,7 @@ from upbridge.systems.decisions import DryRun, ShowHeld
 
 @dataclass(frozen=True, slots=True)
 class GuardedChanges:
-    """What the guard of *problem* holds: so many changes. *mark* tells them from any others."""
+    """The changes that the guard of *problem* holds: their number, and a digest of them (*mark*)."""
 
     problem: Problem
     count: int
@@ -33,7 +33,7 @@ class GuardedChanges:
 
 
 def mark_of(hashes: Mapping[tuple[str, str], bytes]) -> str:
-    """A text that is another one for any other set of documents; *hashes* are by kind and key."""
+    """A digest of a set of documents; *hashes* are by kind and key."""
     lines = [[kind, key, mark.hex()] for (kind, key), mark in sorted(hashes.items())]
     return fingerprint(canonical(lines)).hex()
 

@@ -15,7 +15,7 @@ REST = timedelta(minutes=10)
 
 
 class RunNow(StrEnum):
-    """What came of "run now"."""
+    """The outcome of "run now"."""
 
     STARTED = "started"
     RESTS = "rests"

@@ -35,7 +35,7 @@ def is_free(state: BudgetState, now: datetime) -> bool:
 
 
 def _even(state: BudgetState, now: datetime, *, ahead: float) -> datetime:
-    """When the clock has come to what is spent, less *ahead*, a part of an hour's calls."""
+    """When the clock reaches what is spent, less *ahead*, a part of an hour's calls."""
     state = state.at(now)
     limits = state.limits
     if limits is None or not limits.hour:

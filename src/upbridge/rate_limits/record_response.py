@@ -1,4 +1,4 @@
-"""Settling a call: what the server's answer, or its silence, changes in the books.
+"""Settle a call: what the server's answer, or its silence, changes in the budget.
 
 Everything here happens with the shop's row locked, and gives the slot back in the same transaction.
 """
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What Upgates answered to a call, as far as it is the budget's business."""
+    """The part of Upgates' answer to a call that the budget needs."""
 
     headers: Mapping[str, str]
     accepted: bool = False
@@ -92,5 +92,5 @@ async def answered(
 
 
 async def unanswered(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
-    """The call ended and it is not known whether the server counted it: we do, until an answer knows better."""
+    """Count a call that ended without an answer, until a later answer says what the server counted."""
     await store.record_no_answer(tx, shop_id, holder)

@@ -54,7 +54,7 @@ class Usage:
 
 
 def alarm(calls: int) -> Alarm | None:
-    """What so many calls in a day mean."""
+    """What a number of calls in a day means."""
     if calls >= CAP_PER_DAY * 0.8:
         return Alarm.MOST
     return Alarm.HALF if calls >= CAP_PER_DAY * 0.5 else None

@@ -1,4 +1,4 @@
-"""What days that are over came to, added up once. By days of Prague."""
+"""The totals of past days (Prague time), computed once and kept."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -37,13 +37,13 @@ async def summed_days(
 
 
 async def days_of(tx: AsyncConnection, rows: Select[Any]) -> list[SummedDay]:
-    """The days that *rows* come to. *rows* has the columns shop_id, system, day_at, count, median, p95."""
+    """The totals in *rows*, which has the columns shop_id, system, day_at, count, median, p95."""
     of = rows.subquery("summed").c
     return [SummedDay(*row) for row in await tx.execute(select(*(of[name] for name in _COLUMNS)))]
 
 
 async def keep_days(tx: AsyncConnection, metric: str, rows: Select[Any]) -> None:
-    """Keep what *rows* (as for `days_of`) come to; a day that is kept already stays as it is."""
+    """Keep the totals in *rows* (as for `days_of`); a day that is kept already stays as it is."""
     of = rows.subquery("summed").c
     names = ("shop_id", *_COLUMNS)
     source = select(literal(metric, Text), *(of[name] for name in names))

@@ -25,8 +25,7 @@ class Identity:
 
 
 def names_one(uuid: str) -> bool:
-    """Whether *uuid* can be the name of one order alone: what is no uuid at all, or that of nothing, proves
-    nothing."""
+    """Whether *uuid* identifies one order: it is a uuid, and not the one of zeros."""
     try:
         return UUID(uuid).int != 0
     except ValueError:
@@ -60,8 +59,8 @@ async def note(tx: AsyncConnection, shop_id: ShopId, known: Sequence[Identity], 
 
 
 async def sent_as(tx: AsyncConnection, shop_id: ShopId, uuids: Mapping[str, str], *, now: datetime) -> list[str]:
-    """A target says which orders, by their *uuids*, it was given under these numbers; that may be forgotten.
-    Returns the numbers that these orders have by now instead."""
+    """Store which orders, by their *uuids*, a target says that it was given under these numbers. Returns the
+    numbers that these orders have now instead."""
     uuids = {number: uuid for number, uuid in uuids.items() if names_one(uuid)}
     known = await of_numbers(tx, shop_id, uuids)
     said = [
@@ -110,14 +109,14 @@ async def gone_since(
 
 
 async def still_gone(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str], *, now: datetime) -> None:
-    """The shop says at *now* that the orders with these numbers are deleted, as far as we know it already."""
+    """Store that the shop still lacked the orders with these numbers at *now*."""
     gone = (table.c.shop_id == shop_id, table.c.bearer.is_(None), one_of(table.c.number, sorted(numbers)))
     await tx.execute(update(table).where(*gone).values(seen_at=now))
 
 
 async def number_now(tx: AsyncConnection, shop_id: ShopId, number: str) -> str | None:
-    """The number that the order has now which the targets were given under *number*; None if another one has that,
-    and it is nowhere else. A number of which nothing is known stands for itself."""
+    """The present number of the order that the targets were given under *number*; None if another order has that
+    number and this one has none. A number that is not stored is its own present number."""
     known = (await of_numbers(tx, shop_id, [number])).get(number)
     if known is None or known.bearer == known.uuid:
         return number

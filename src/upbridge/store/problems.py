@@ -34,7 +34,7 @@ class Stage(StrEnum):
     MAP = "map"
     PUSH = "push"
     REMARK = "remark"
-    """It went well, but a person should look at what came of it: nothing closes this by itself."""
+    """It went well, but a person should look at the result: nothing closes this by itself."""
 
 
 #: Kinds of problems that tell why flows stand still: what they are about can be neither sent again nor handled,

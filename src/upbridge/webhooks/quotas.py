@@ -50,7 +50,7 @@ class ShopQuota:
         return wait
 
     def read(self, records: int) -> None:
-        """It had so many records."""
+        """Count the records of a delivery that was read."""
         now = self._seconds()
         self._effort.take(records / _RECORDS, now)
         self._records.take(max(records, 1), now)

@@ -54,7 +54,7 @@ def _unnested(name: str, lists: Mapping[str, ColumnElement[Any]], **more: str) -
 
 
 class Stored(IntEnum):
-    """What came of storing deliveries."""
+    """The outcome of storing the deliveries of a shop."""
 
     NO_SHOP_LISTENS = 0
     GATHERED = 1

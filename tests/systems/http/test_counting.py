@@ -140,7 +140,7 @@ def test_nothing_is_sent_past_the_transport() -> None:
 
 def test_every_outcome_is_explained_to_the_operator() -> None:
     page = (TOP / "docs" / "running.md").read_text()
-    chapter = page.partition("## What came of a call")[2].partition("\n## ")[0]
+    chapter = page.partition("## The outcome of a call")[2].partition("\n## ")[0]
 
     explained = re.findall(r"^\| `(\w+)` \|", chapter, re.MULTILINE)
 

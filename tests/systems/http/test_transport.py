@@ -205,7 +205,7 @@ class TestCounting:
             pytest.param(_answered(200, stream=_Endless()), Action.CUT, id="an answer without end"),
         ],
     )
-    async def test_a_call_is_counted_once_by_what_came_of_it(self, handler: Handler, outcome: Action) -> None:
+    async def test_a_call_is_counted_once_by_its_outcome(self, handler: Handler, outcome: Action) -> None:
         operation = f"GET /{outcome}"
         all_before, before = counted(system="test"), counted(operation=operation, outcome=outcome.value)
         times = timed(system="test", operation=operation)

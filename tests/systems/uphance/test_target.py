@@ -1,4 +1,4 @@
-"""The target: what it wants, and what comes of sending, row by row of the table of situations."""
+"""The target: what it wants, and the outcome of sending, row by row of the table of situations."""
 
 import json
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ SHORTEST_WAIT = timedelta(seconds=1)
 
 
 class Action(StrEnum):
-    """What came of one call, by what the caller does next. Its words are the metric's and the log's `outcome`."""
+    """The outcome of one call: what the caller does next. Metric and log have its words as `outcome`."""
 
     ACCEPT = "accept"
     """The system took the request (2xx). Its body may still refuse single items."""

@@ -131,8 +131,7 @@ def whole(value: Any) -> int | None:
 
 
 def number_of(value: Any) -> int | None:
-    """The number by which a shop calls something of its own; None for 0 and less, by which PHP says that there is
-    nothing of the kind."""
+    """The shop's number of a thing; None for 0 and less, which PHP writes where there is no such thing."""
     number = whole(value)
     return number if number is not None and number > 0 else None
 

@@ -239,7 +239,7 @@ class Shipping:
         return self.context.settings.yes("shipments.notify") and not step.body["backfill"]
 
     async def _change(self, steps: Sequence[ShipmentStep], *, notify: bool) -> dict[str, Outcome]:
-        """Change the orders; returns what came of those that were not changed."""
+        """Change the orders; returns the outcomes of those that were not changed."""
         changes = [step.change for step in steps if step.change is not None]
         put = partial(self.client.put_orders, notify=notify)
         outcomes: dict[str, Outcome] = {}

@@ -39,7 +39,7 @@ _UUID = "Upgates UUID"
 
 @dataclass(frozen=True, slots=True)
 class SalesLine:
-    """So many pieces of one SKU at one price (two decimals; with or without VAT as the order says)."""
+    """Pieces of one SKU at one price (two decimals; with or without VAT as the order says)."""
 
     sku_id: int
     product_id: int

@@ -1,4 +1,4 @@
-"""Sending the orders of a shop as sales orders: what comes of one.
+"""Send the orders of a shop as sales orders.
 
 order ─► sold there? ─► map ─► customer ─► order ─► delivered
            │             └─► what a person has to cure: parked, no call made
@@ -57,8 +57,8 @@ class Orders:
     links: Links
 
     async def deliver(self, document: Document, order: Order | None) -> Outcome | None:
-        """What comes of one order; None is an order that is gone from the shop. None comes of one that is not
-        wanted any more as it is here (`Links.is_wanted`)."""
+        """Deliver one order, None if the shop has deleted it; returns the outcome. Returns None if the shop wants
+        another state of it by now (`Links.is_wanted`)."""
         link = document.link
         if link is not None and link.state == DELIVERED:
             if link.hash == ADOPTED or link.hash is None:
@@ -78,7 +78,7 @@ class Orders:
         return await self._send(document, order, reference)
 
     def _unwanted(self, order: Order | None) -> str | None:
-        """Why an order is not sent that Uphance does not have; None if it is."""
+        """Why an order that Uphance lacks is not sent; None if it is sent."""
         if order is None or is_cancelled(order, self.context.facts):
             return "cancelled before it was sent"
         if not is_sent(order, self.context):  # a rule has changed since, or an attempt was refused and then this
@@ -99,7 +99,7 @@ class Orders:
         return Parked(Issue("order.changed_after_sending", params))
 
     def _recognised(self, link: Link, order: Order | None) -> Outcome:
-        """It is there, and what was sent is not known (any more): only its goods can be compared."""
+        """Uphance has the order, and what was sent is not known: compare its goods only."""
         if order is None or is_cancelled(order, self.context.facts) or unread_parts(order) is not None:
             return self._changed(replace(link, sent=None), order)
         mapped = map_order(order, self.book.match_sold, self.context.settings, self.context.connection)
@@ -113,8 +113,8 @@ class Orders:
         )
 
     def _found(self, document: Document, created: Created, order: Order | None) -> Outcome:
-        """A former attempt had succeeded. If the order has changed since, that is a change after sending; what
-        they have made of it before is remarked all the same."""
+        """An earlier attempt had succeeded. If the order has changed since, that is a change after sending. What
+        Uphance made of it before is remarked all the same."""
         delivered = _delivered(created)
         if order is not None and created.mark == document.hash.hex():
             return delivered

@@ -55,7 +55,7 @@ class Products:
     complete: bool
 
     async def deliver(self, document: Document, product: Product) -> Outcome:
-        """What comes of one product."""
+        """Deliver one product; returns the outcome."""
         if not self.context.settings.yes("uphance.create_products"):
             return Dropped("the shop's rules do not make products any more")
         if not self.complete:

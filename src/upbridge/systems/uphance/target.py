@@ -158,8 +158,8 @@ class UphanceSender:
     async def push(
         self, documents: Sequence[Document], context: MappingContext
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
-        """Send one after another; yields what came of one that may have created something before the next call is
-        made, and the others with it, `_TOGETHER` at most.
+        """Send one after another; yields the outcome of one that may have created something before the next call
+        is made, and the others with it, `_TOGETHER` at most.
 
         What waits for a person is `Parked` without a call. Raises `LoginRefused` (`WrongOrganisation` is one),
         `Throttled`, `Unreachable` for what concerns the whole connection; nothing that was sent is then lost: its

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class AskedOrder:
-    """What came of asking whom an order is about: *order*, or *why* not (a text's last part) and *until* when."""
+    """The shop's answer to whom an order is about: *order*, or *why* not (a text's last part) and *until* when."""
 
     at: datetime
     order: OrderLookup | None = None

@@ -155,7 +155,7 @@ async def by_hand(here: Session, form: Posted) -> Response:
 async def _sure(
     here: PageContext, form: Mapping[str, list[str]], chosen: list[int], listed: list[ProblemRow]
 ) -> Response:
-    """Ask before it is done: how many, the first of them, and what comes of it."""
+    """Ask before it is done: how many, the first of them, and what follows."""
     every = bool(one(form, "all"))
     names = ("key", "target", "kind", "newest", "q") if every else ()
     again = [(name, one(form, name)) for name in names if one(form, name)]

@@ -95,7 +95,7 @@ async def _page(here: PageContext) -> Response:
 
 @router.post("/setup/{system}/without")
 async def without(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
-    """The shop has no use for a system: it is no longer asked to connect it. It can be connected all the same."""
+    """Stop asking the shop to connect a system that it does without. It can still be connected."""
     if here.pages.systems.get(system) is None or system not in here.pages.systems.titles:
         raise NotFound
     await here.pages.views.do_without(here.shop.id, system)

@@ -81,7 +81,7 @@ class WebhookFailures:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What the day has come to so far, in Prague."""
+    """The totals of today so far (Prague time)."""
 
     orders: int
     """Made in the shop."""
@@ -118,7 +118,7 @@ class Overviews:
         self._engine = engine
 
     async def of(self, health: ShopHealth, now: datetime) -> OverviewView:
-        """The numbers at *now* of the shop that stands so."""
+        """The numbers at *now* of a shop with this *health*."""
         shop, seen = health.shop, health.seen
         connected = [system for system in self._systems.titles if system in health.rows]
         # The orders of a month are weighed while everything else is asked, on a connection of its own.

@@ -83,7 +83,7 @@ class Import:
 
     @property
     def total(self) -> int:
-        """The number of things, 1 as long as it is not known (so that a bar can be drawn)."""
+        """The number of things; 1 until it is known, so that a bar can be drawn."""
         return max((self.run.total if self.run else None) or 1, 1)
 
     @property
@@ -216,7 +216,7 @@ class Views:
         self._clock = clock
 
     async def start(self, health: ShopHealth) -> StartView:
-        """The first page of the shop that stands so."""
+        """What the first page shows of a shop with this *health*."""
         shop_id, runs = health.shop.id, health.seen.imports
         async with self._engine.connect() as tx:
             read = await most_imported(tx, shop_id)
@@ -243,7 +243,7 @@ class Views:
         )
 
     async def do_without(self, shop_id: ShopId, system: str) -> None:
-        """The shop has no use for *system*: its steps are no longer asked for."""
+        """Stop asking for the steps of *system*, which the shop does without."""
         async with self._engine.begin() as tx:
             await cursors.put(tx, shop_id, system, UNWANTED, "yes")
 
