@@ -35,7 +35,7 @@ def make_front(prefix: str = "", connected_at: datetime = NOON, **shop_settings:
 
 
 def make_price(**overrides: Any) -> Price:
-    values = {
+    values: dict[str, Any] = {
         "language": "cs",
         "currency": "CZK",
         "pricelist": "Výchozí",
@@ -44,11 +44,11 @@ def make_price(**overrides: Any) -> Price:
         "purchase": Decimal("400.50"),
         "vat": Decimal(21),
     }
-    return Price.model_validate({**values, **overrides})
+    return Price(**{**values, **overrides})
 
 
 def make_variant(number: int | None = 4711, **overrides: Any) -> Variant:
-    values = {
+    values: dict[str, Any] = {
         "id": "p-12" if number is None else f"v-{number}",
         "product_id": 12,
         "variant_id": number,
@@ -61,7 +61,7 @@ def make_variant(number: int | None = 4711, **overrides: Any) -> Variant:
         "prices": (make_price(),),
         "parameters": (("Barva", "červená"), ("Velikost", "M")),
     }
-    return Variant.model_validate({**values, **overrides})
+    return Variant(**{**values, **overrides})
 
 
 def make_product(*variants: Variant, **overrides: Any) -> Product:

@@ -9,6 +9,7 @@ variant's own, because an inherited one is the same for all variants and proves 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,7 +17,8 @@ from upbridge.domain.unread import Unread
 from upbridge.domain.value import Value
 
 
-class ProductText(Value):
+@dataclass(frozen=True, slots=True)
+class ProductText:
     """A product's words in one language."""
 
     language: str
@@ -25,7 +27,8 @@ class ProductText(Value):
     description: str | None = None
 
 
-class Price(Value):
+@dataclass(frozen=True, slots=True)
+class Price:
     """One price list's price in one language (= one currency) of a shop."""
 
     language: str
@@ -38,7 +41,8 @@ class Price(Value):
     vat: Decimal | None = None
 
 
-class Variant(Value):
+@dataclass(frozen=True, slots=True)
+class Variant:
     """One sellable thing. A product without variants has exactly one, whose id begins with `p-`."""
 
     id: str
@@ -98,7 +102,7 @@ class Product(Value):
     def with_parameters(self, parameters: Mapping[int, tuple[tuple[str, str], ...]]) -> "Product":
         """This product with the parameters of its variants filled in, where *parameters* has them."""
         variants = tuple(
-            variant.model_copy(update={"parameters": parameters[variant.variant_id]})
+            replace(variant, parameters=parameters[variant.variant_id])
             if variant.variant_id is not None and variant.variant_id in parameters
             else variant
             for variant in self.variants

@@ -406,7 +406,7 @@ class TestWhatIsNotWanted:
         assert setup.drafts(product()) == []
 
     def test_prices_and_stock_are_no_news(self, setup: Setup) -> None:
-        dearer = [one.model_copy(update={"prices": (price(with_vat=Decimal(9)),)}) for one in product().variants]
+        dearer = [replace(one, prices=(price(with_vat=Decimal(9)),)) for one in product().variants]
 
         assert setup.drafts(product())[0].hash == setup.drafts(product(*dearer))[0].hash
 

@@ -1,7 +1,7 @@
 """Which Uphance SKU a line or a variant is: by code, else by its own EAN. Pure; `sku_copy` fills the book."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class Doubled:
         code, ean = code_key(variant.code), code_key(variant.ean)
         if code in self.codes or (code is None and ean in self.eans):
             return None
-        return variant.model_copy(update={"ean": None}) if ean in self.eans else variant
+        return replace(variant, ean=None) if ean in self.eans else variant
 
 
 class SkuBook:
