@@ -29,7 +29,6 @@ from upbridge.store import lanes as lane_rows
 from upbridge.store.connections import connections_of
 from upbridge.store.links import StoredLinks, record_delivered, save_links
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
-from upbridge.store.session import reading
 from upbridge.store.shops import Shops
 from upbridge.store.sql import in_one_commit, in_one_trip
 from upbridge.systems.base import Systems
@@ -91,7 +90,7 @@ class Pusher:
                 await self._stop(lane, shop, error)
                 return False
             finally:
-                left = await _release_claimed(self.engine, lane, now=self.clock())
+                left = await self._release_claimed(guard, lane)
             if passage.failed and passage.below == EVERYTHING:  # else what is less urgent than these stays blocked
                 async with self.engine.begin() as tx:
                     await lane_rows.unblock(tx, lane)
@@ -119,8 +118,22 @@ class Pusher:
                 await outbox.remove(tx, shop.id, lane.system, claimed.unreadable)
                 await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
         if not claimed.documents:
-            await _release_claimed(self.engine, lane, now=now)
+            await self._release_claimed(guard, lane)
         return claimed
+
+    async def _release_claimed(self, guard: AsyncConnection, lane: Lane) -> bool:
+        """What was not sent waits again, or goes if it is unwanted by now, and with it what a person was to do;
+        returns whether something is due now. Who has lost the lane releases nothing: another may be at it."""
+        due, unwanted = await outbox.release_claims(guard, lane.shop_id, lane.system, now=self.clock())
+        if unwanted:
+            async with self.engine.begin() as tx:
+                gone = await outbox.drop_unwanted(tx, lane.shop_id, lane.system)
+                for kind in {kind for kind, _ in gone}:
+                    keys = [key for one, key in gone if one == kind]
+                    await close_entity(
+                        tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys
+                    )
+        return due
 
     async def _stop(self, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
         now = self.clock()
@@ -229,22 +242,6 @@ class _LaneLinks(StoredLinks):
         return await document_queries.is_wanted(
             self._guard, self._shop_id, self._target, document, now=self._clock()
         )
-
-
-async def _release_claimed(engine: AsyncEngine, lane: Lane, *, now: datetime) -> bool:
-    """What was not sent waits again, or goes if it is not wanted any more, and with it what a person was to do;
-    returns whether something is due at *now*."""
-    async with reading(engine) as tx:
-        due, unwanted = await outbox.release_claims(tx, lane.shop_id, lane.system, now=now)
-    if unwanted:
-        async with engine.begin() as tx:
-            gone = await outbox.drop_unwanted(tx, lane.shop_id, lane.system)
-            for kind in {kind for kind, _ in gone}:
-                keys = [key for one, key in gone if one == kind]
-                await close_entity(
-                    tx, lane.shop_id, stage=Stage.PUSH, target=lane.system, kind=kind, entities=keys
-                )
-    return due
 
 
 async def _first_left(engine: AsyncEngine, lane: Lane) -> int:
