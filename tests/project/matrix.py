@@ -271,6 +271,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         ),
         "ship.wholesale": Row("orders that are not ours", _ANY, "passed over in silence"),
         "draft.deleted": Row("staff delete our order in Uphance", "sent", "asked for no more, never made again"),
+        "back.stumbles": Row(
+            "the shop fails on one order or one number that is written, and answers otherwise",
+            _ANY,
+            "what stands beside it is written with the next try; it is tried again alone and last, and a problem"
+            " names it in the end",
+        ),
         "stock.edited": Row("stock edited in the shop", _ANY, "set right at the next look", ("stock.write",)),
         "stock.gone": Row("SKU is not listed any more", _ANY, "the shop's number is left alone"),
         "stock.half": Row("a reading that breaks off", _ANY, "changes nothing"),

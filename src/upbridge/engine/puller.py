@@ -241,7 +241,7 @@ class Puller:
         """Why the shop cannot be read; None if it answers, and it is what was asked for that it stumbles on."""
         try:
             await self.maintenance.ask(shop, purpose)
-        except Unreachable:
+        except (Unreachable, Rejected):
             return error
         except (LoginRefused, Throttled) as graver:
             return graver

@@ -41,6 +41,7 @@ from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.links import Links
+from upbridge.systems.upgates.apart import Settled, batches, settled_apart
 from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.history_notes import (
     HistoryNotes,
@@ -59,7 +60,6 @@ SHIPMENT = "shipment"
 _LOOKS, _LAG = 2, timedelta(minutes=5)
 _CLOSED = frozenset({"deny", "readonly"})
 
-Settled = list[tuple[Document, Outcome]]
 #: What of a number's document does not explain the number: whose it is, what it replaces, and when.
 _NOT_NOTED = frozenset({"code", "level", "sku", "shown", "run", "undone"})
 
@@ -107,15 +107,20 @@ class UpgatesSender:
 
         Raises `LoginRefused`, `Throttled` or `Unreachable`, which concern the whole shop.
         """
-        shipments = [document for document in documents if document.kind == SHIPMENT]
-        for start in range(0, len(shipments), BATCH):
-            work = Shipping(self.client, self.clock, context, self.links)
-            async for settled in work.send(shipments[start : start + BATCH]):
+        work = Shipping(self.client, self.clock, context, self.links)
+        for batch in batches([document for document in documents if document.kind == SHIPMENT], BATCH):
+            async for settled in self._apart(batch, work.send(batch), Purpose.ORDERS):
                 yield settled
-        stock = [document for document in documents if document.kind == STOCK]
-        for start in range(0, len(stock), BATCH):
-            async for settled in self._write(stock[start : start + BATCH], context):
+        for batch in batches([document for document in documents if document.kind == STOCK], BATCH):
+            async for settled in self._apart(batch, self._write(batch, context), Purpose.STOCK):
                 yield settled
+
+    async def _apart(
+        self, batch: Sequence[Document], sending: AsyncGenerator[Settled, None], purpose: Purpose
+    ) -> AsyncGenerator[Settled, None]:
+        ask = partial(self.client.status, purpose=purpose)
+        async for settled in settled_apart(batch, sending, ask, now=self.clock()):
+            yield settled
 
     # --- stock ------------------------------------------------------------------------------------------------
 
