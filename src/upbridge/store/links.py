@@ -374,6 +374,14 @@ async def reopen(
     await tx.execute(update(table).where(*here).values(closed=False, remote_updated_at=None, updated_at=now))
 
 
+async def look_again(
+    tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, keys: Iterable[str], *, now: datetime
+) -> None:
+    """Look again at those of these links that are closed."""
+    here = at(shop_id, target, table.c.kind == kind, one_of(table.c.key, sorted(keys)), table.c.closed)
+    await tx.execute(update(table).where(*here).values(closed=False, remote_updated_at=None, updated_at=now))
+
+
 _GET = Composed(select(table).where(*(column == bindparam(column.name) for column in table.primary_key)))
 
 

@@ -362,6 +362,14 @@ async def reopen(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None
     await links.reopen(tx, shop_id, "uphance", "order", unless=(TARGET, KIND), now=now, since=now - STALE)
 
 
+async def follow(tx: AsyncConnection, shop_id: ShopId, former: Mapping[str, str], *, now: datetime) -> None:
+    """Orders have other numbers than the *former* ones: look again at what was shipped, where nothing is written
+    to them."""
+    written = await link_queries.links_of(tx, shop_id, TARGET, parents=[*former])
+    numbers = [before for number, before in former.items() if (KIND, number) not in written]
+    await links.look_again(tx, shop_id, "uphance", "order", numbers, now=now)
+
+
 # --- what is remembered -------------------------------------------------------------------------------------
 
 

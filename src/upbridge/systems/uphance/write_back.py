@@ -45,8 +45,10 @@ class UphanceWriteBack:
     async def note_orders(
         self, tx: AsyncConnection, orders: Sequence[Order], gone: Sequence[str], context: MappingContext
     ) -> None:
-        """Their goods are reserved."""
+        """Their goods are reserved; what was shipped under other numbers is not lost."""
         await reservations.remember(tx, context.connection.shop_id, orders, gone, context)
+        if context.former_numbers:
+            await shipments.follow(tx, context.connection.shop_id, context.former_numbers, now=context.now)
 
     async def written(
         self,

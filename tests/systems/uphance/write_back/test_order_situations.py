@@ -399,6 +399,27 @@ async def test_what_was_shipped_of_a_renumbered_order_is_written_to_it(connected
 
 
 @pytest.mark.situation("number.changed")
+async def test_what_was_shipped_before_the_new_number_was_read_is_written_to_it(connected: ConnectedShop) -> None:
+    number = await connected.order(await goods(connected))
+    connected.edits.renumber_order(connected.origin, raw(connected, number), "R-1")
+    connected.ship(connected.ticket(number))
+    await connected.poll()
+    for _ in range(6):  # until the order is believed to be gone
+        connected.watch.move(minutes=6)
+        await connected.work()
+
+    await connected.deliver_webhooks()
+    await connected.work()
+    await connected.poll()
+
+    assert raw(connected, "R-1")["tracking_code"] == "CZ1"
+    assert len(connected.history("R-1")) == 1
+    await edit(connected, "R-1", internal_note="x")
+    await connected.poll()
+    assert len(connected.history("R-1")) == 1
+
+
+@pytest.mark.situation("number.changed")
 async def test_an_order_that_gets_another_number_before_it_was_sent_is_sent_once_under_that(
     connected: ConnectedShop,
 ) -> None:
