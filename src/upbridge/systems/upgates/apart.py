@@ -31,7 +31,7 @@ async def settled_apart(
     *,
     now: datetime,
 ) -> AsyncGenerator[Settled, None]:
-    """What comes of *sending* the *batch*. If it ends without a usable answer, and the shop answers when it is
+    """The outcome of *sending* the *batch*. If it ends without a usable answer, and the shop answers when it is
     asked, what is left of the batch waits.
 
     Raises what *sending* raises where the shop does not answer, or was not even reached.
