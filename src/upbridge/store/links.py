@@ -56,27 +56,18 @@ async def record_delivered(
     keeps for good as much memory as its longest one took."""
     ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
     for start in range(0, len(ordered), _AT_ONCE):
-        rows = [_told_by(document, outcome) for document, outcome in ordered[start : start + _AT_ONCE]]
+        rows = [
+            _Arriving(
+                *(document.kind, document.key, document.parent, LinkState.DELIVERED, document.hash),
+                *(outcome.remote_id, outcome.keep, outcome.created_keys, outcome.remote_status, outcome.metadata),
+            )
+            for document, outcome in ordered[start : start + _AT_ONCE]
+        ]
         await _RECORD.run(tx, shop_id=shop_id, target=target, now=now, rows=as_rows(rows))
 
 
 #: So many links with what was sent are a quarter of a megabyte.
 _AT_ONCE = 200
-
-
-def _told_by(document: Document, outcome: Delivered) -> "_Arriving":
-    return _Arriving(
-        document.kind,
-        document.key,
-        document.parent,
-        LinkState.DELIVERED,
-        document.hash,
-        outcome.remote_id,
-        outcome.keep,
-        outcome.created_keys,
-        outcome.remote_status,
-        outcome.metadata,
-    )
 
 
 class _Arriving(msgspec.Struct, gc=False):
