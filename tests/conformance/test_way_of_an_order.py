@@ -16,7 +16,7 @@ from upbridge import __path__ as upbridge_path
 
 #: Rooms that every call passes.
 EVERYWHERE = ("core/", "rate_limits/")
-FILES, FUNCTIONS = 94, 399
+FILES, FUNCTIONS = 94, 402
 
 HOME = Path(upbridge_path[0])
 
