@@ -72,14 +72,14 @@ class Pairing:
         now = self.clock()
         await sku_matching.rematch_all(tx, shop.id)
         await history.record(tx, shop.id, self.way, [entry], now=now)
-        if self.systems.catalogue is not None:
-            await documents.release(tx, shop.id, self.systems.catalogue.name, now=now)
+        if self.systems.sku_system is not None:
+            await documents.release(tx, shop.id, self.systems.sku_system.name, now=now)
         for write_back in self.systems.write_backs.values():
             await write_back.settings_changed(tx, shop.id, shop.settings, shop.settings, now=now)
 
     async def _wake(self, shop: Shop) -> None:
-        if self.systems.catalogue is not None:
-            await self.wake(Lane.push(shop.id, self.systems.catalogue.name))
+        if self.systems.sku_system is not None:
+            await self.wake(Lane.push(shop.id, self.systems.sku_system.name))
 
 
 async def _variant(tx: AsyncConnection, shop: Shop, key: str) -> ShownVariant:

@@ -331,7 +331,7 @@ class System:
     """The setting that chooses the language of its texts."""
     guard_setting: str | None = None
     """The setting that says which percentage of its products a change of the mapping may take off sale unasked."""
-    has_catalogue: bool = False
+    has_skus: bool = False
     """Whether its SKUs are copied, and matched with the variants of the shop."""
     texts: Path | None = None
     """The folder with its own catalogues, `<language>.po`; None where they stand in `locales/`."""
@@ -423,6 +423,6 @@ class Systems:
         return {one.name: one.write_back for one in self.connected if one.write_back is not None}
 
     @property
-    def catalogue(self) -> System | None:
+    def sku_system(self) -> System | None:
         """The system whose SKUs the variants of the shop are matched with."""
-        return next((system for system in self.connected if system.has_catalogue), None)
+        return next((system for system in self.connected if system.has_skus), None)

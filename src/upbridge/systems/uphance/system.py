@@ -45,7 +45,7 @@ UPHANCE = System(
     mapping_basis=mapping_basis,
     new_names=new_names,
     parameters_setting="uphance.create_products",
-    has_catalogue=True,
+    has_skus=True,
     resolutions={
         "order.no_channel": "rules#uphance.channels",
         "order.no_season": "rules#uphance.season",

@@ -18,9 +18,9 @@ _LONGEST = 100
 @router.get("/pair")
 async def ask(here: Session) -> Response:
     """The variant, and the SKUs that were looked for: at first those of its code, or of its name."""
-    pairing, catalogue = here.pages.act().pairing, here.pages.systems.catalogue
+    pairing, sku_system = here.pages.act().pairing, here.pages.systems.sku_system
     key = _typed(here.query.get("key", ""))
-    if catalogue is None:
+    if sku_system is None:
         raise NotFound
     variant = await pairing.variant(here.shop, key)
     wanted = _typed(here.query.get("q", ""))
@@ -29,7 +29,7 @@ async def ask(here: Session) -> Response:
         "products",
         template="pair",
         key=key,
-        catalogue=catalogue,
+        sku_system=sku_system,
         variant=variant,
         wanted=wanted or words,
         skus=await pairing.search(here.shop, words, most=MOST) if words else [],

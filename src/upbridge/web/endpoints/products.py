@@ -24,14 +24,14 @@ async def products(here: Session) -> Response:
     """Counts, and the variants of one kind of match: those that are not matched, by default."""
     wanted, page = here.query.get("show", ""), here.query.get("page", "1")
     shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
-    catalogue = here.pages.systems.catalogue
+    sku_system = here.pages.systems.sku_system
     number = digits(page, longest=_LONGEST_PAGE)
     return await here.page(
         "products",
         view=await products_of(here.pages.engine, here.shop.id, shown, 1 if number is None else number),
         matches=Match,
-        catalogue=catalogue,
-        connected=catalogue is not None and catalogue.name in await here.pages.connections.of(here.shop.id),
+        sku_system=sku_system,
+        connected=sku_system is not None and sku_system.name in await here.pages.connections.of(here.shop.id),
     )
 
 
@@ -49,8 +49,8 @@ async def export(here: Session) -> Response:
 
 async def _lines(here: PageContext, portion: Portion) -> AsyncIterator[bytes]:
     names = ("title", "code", "ean", "match", "sku_id", "sku_name")
-    catalogue = here.pages.systems.catalogue
-    called = "" if catalogue is None else catalogue.title
+    sku_system = here.pages.systems.sku_system
+    called = "" if sku_system is None else sku_system.title
     yield MARK + rows([[here.texts.get(f"ui.products.{name}", system=called) for name in names]])
     words = {match: here.texts.get(f"ui.match.{match}") for match in Match}
     while portion.items:
