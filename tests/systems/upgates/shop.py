@@ -37,7 +37,7 @@ class Shop:
     before: Fault = lambda _: None
     after: Fault = lambda _: None
     mails: list[str] = field(default_factory=list)
-    status: httpx.Response = field(default_factory=lambda: httpx.Response(503))
+    status: int = 503
     """What it answers when it is asked for its status."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -68,7 +68,7 @@ class Shop:
             case "POST", ["orders", number, "history"]:
                 self.history.setdefault(number, []).append(body)
                 return httpx.Response(200, json={"updated": True, "messages": []})
-        return self.status if path == "/status" else httpx.Response(404, json={})
+        return httpx.Response(self.status if path == "/status" else 404, json={"services": []})
 
     def _orders(self, body: Json) -> httpx.Response:
         said = []

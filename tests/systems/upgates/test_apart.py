@@ -35,7 +35,7 @@ def again(*documents: Document, attempts: int = 1) -> list[Document]:
 @pytest.fixture
 def setup() -> Setup:
     setup = Setup()
-    setup.shop.status = httpx.Response(200, json={"services": []})
+    setup.shop.status = 200
     for number in ("1", "2", "3"):
         setup.order(number)
     setup.shop.before = stumbling("2", "B")
@@ -65,7 +65,7 @@ async def test_what_comes_later_is_not_sent_with_it(setup: Setup) -> None:
 
 
 async def test_a_shop_that_does_not_answer_keeps_all_of_it_waiting(setup: Setup) -> None:
-    setup.shop.status = httpx.Response(503)
+    setup.shop.status = 503
 
     with pytest.raises(Unreachable, match="500"):
         await setup.send(*again(shipment_of("2")), shipment_of("3"))
