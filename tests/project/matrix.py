@@ -125,8 +125,9 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "number.changed": Row(
             "an order gets another number",
             "sent",
-            "its uuid says that it is the same order: none is made under the new number, a problem names both, and"
-            " shipments are written to it. Before it was sent, it is sent under the new one",
+            "its uuid says that it is the same order: none is made under the new number, a problem names both,"
+            " shipments are written to it, and what changes later is a task under the number that Uphance has."
+            " Before it was sent, it is sent under the new one",
         ),
         "restore.before": Row("deleted order restored", _BEFORE, "it is sent"),
         "restore.after": Row(

@@ -144,11 +144,20 @@ async def settled(testbed: Testbed) -> None:
 
 
 async def findings(testbed: Testbed) -> list[Finding]:
-    """What is lost, doubled, different, unwanted or kept silent about. Not what nothing tells after a restore: an
-    order that was sent to Upp.ai and got another number since the backup is there under both."""
+    """What is lost, doubled, different, unwanted or kept silent about, but what nothing tells after a restore."""
     found = [one for side in SIDES for verdict in await side.verdicts(testbed) for one in verdict.findings]
-    untold = testbed.put_back
-    return [one for one in found if not (untold and one.kind == DOUBLED and one.flow == "orders → Upp.ai")]
+    if not testbed.put_back:
+        return found
+    linked = {row.key for row in await testbed.rows("SELECT key FROM links WHERE target = 'upp'")}
+    return [one for one in found if not _untold(one, linked)]
+
+
+def _untold(one: Finding, linked: set[str]) -> bool:
+    """Whether *one* is at Upp.ai since before a restore, and nothing is left that says so: an order under its
+    former number, too, or a product that was deleted before the restored database had read it."""
+    if one.flow == "orders → Upp.ai":
+        return one.kind == DOUBLED
+    return one.flow == "products → Upp.ai" and one.kind == UNWANTED and one.entity not in linked
 
 
 async def kept_silent(testbed: Testbed) -> list[str]:

@@ -103,7 +103,8 @@ class UphanceTarget:
 
         An order whose status does not send, or that is older than `uphance.orders_from`, or cancelled, is wanted
         only where it is known already: there its changes are news to staff. Its hash covers what would be sent.
-        One in an unknown status waits (`order.unknown_status`).
+        One in an unknown status waits (`order.unknown_status`). One that got another number is compared under the
+        number under which Uphance has it.
         """
         if isinstance(entity, Product):
             if context.settings.yes("uphance.create_products") and wanted_variants(entity):
@@ -116,14 +117,16 @@ class UphanceTarget:
             return
         if (stranger := _not_the_one(entity, context)) is not None:
             yield stranger
-            return
+            if (former := context.former_numbers.get(entity.order_number)) is None:
+                return
+            entity = entity.model_copy(update={"order_number": former})
         off, unread = is_cancelled(entity, context.facts), unread_parts(entity)
         yield DesiredDocument(
             kind=ORDERS.kind,
             key=entity.order_number,
             parent=entity.order_number,
             body=entity.model_dump_json().encode(),
-            only_if_known=not is_sent(entity, context),
+            only_if_known=stranger is not None or not is_sent(entity, context),
             hash=mark(entity, canceled=off, unread=unread.params["fields"] if unread else ""),
         )
 

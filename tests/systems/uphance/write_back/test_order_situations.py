@@ -385,6 +385,29 @@ async def test_an_order_that_gets_another_number_is_not_sent_twice(
 
 
 @pytest.mark.situation("number.changed")
+async def test_what_changes_of_a_renumbered_order_is_a_task_like_that_of_any_other(
+    connected: ConnectedShop,
+) -> None:
+    number = await connected.order(await goods(connected))
+    connected.edits.renumber_order(connected.origin, raw(connected, number), "R-1")
+    await connected.deliver_webhooks()
+    await connected.work()
+
+    await edit_quantity(connected, "R-1", 3)
+
+    found = await tasks(connected)
+    assert found.keys() == {"order.renumbered", "order.changed_after_sending"}
+    changed = found["order.changed_after_sending"]
+    assert changed["number"] == number
+    assert [part.split(":")[0] for part in changed["differences"].split("; ")[1:]] == ["total"]
+
+    await edit(connected, "R-1", status_id=5)
+
+    assert (await tasks(connected)).keys() == {"order.renumbered", "order.cancel_in_uphance"}
+    assert len(connected.organisation.orders) == 1
+
+
+@pytest.mark.situation("number.changed")
 async def test_what_was_shipped_of_a_renumbered_order_is_written_to_it(connected: ConnectedShop) -> None:
     number = await connected.order(await goods(connected))
     connected.edits.renumber_order(connected.origin, raw(connected, number), "R-1")
