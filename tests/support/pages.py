@@ -47,7 +47,8 @@ class Remote:
         self.sent.append(request.content)
         self.called.set()
         await self.answering.wait()
-        return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
+        answer = self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)  # anew each time
 
 
 TOKEN_ANSWER = httpx.Response(200, json={"access_token": "t", "expires_in": 86400, "token_type": "Bearer"})
