@@ -77,7 +77,7 @@ async def against_bare(testbed: Testbed, *, seconds: float) -> tuple[list[Row], 
     return [
         Row("webhooks acknowledged a second, bare insert", f"{speed['bare']:,.0f}"),
         Row("webhooks acknowledged a second, ours", f"{speed['ours']:,.0f}"),
-        Row("the ratio of both", f"{ratio:.2f}", f"at least {RATIO_GOAL}", ratio >= RATIO_GOAL),
+        Row("acknowledged against the bare insert", f"{ratio:.2f}", f"at least {RATIO_GOAL}", ratio >= RATIO_GOAL),
         Row(f"{SHOPS} shops at once against one", f"{many:.2f}", f"at least {MANY_GOAL}", many >= MANY_GOAL),
     ], {name: [one.as_json() for one in taken] for name, taken in rounds.items()}
 
